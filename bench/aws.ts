@@ -61,8 +61,8 @@ async function measureEmbedded(cloud: RehearsalCloud): Promise<number[]> {
 }
 
 /**
- * Deletes one project more than `DELETIONS`, one after the other, and returns the seconds of each
- * deletion. The first deletion, which has all cold starts, is omitted.
+ * Deletes `DELETIONS` + 1 projects, one after the other. Returns the seconds of each deletion
+ * except the first, which has most of the cold starts.
  */
 async function timeDeletions(
   cloud: RehearsalCloud,
@@ -77,8 +77,8 @@ async function timeDeletions(
 }
 
 /**
- * The measurements of the deployed stack. Only `first` and `peakMegabytes` include the first
- * deletion.
+ * The measurements of the deployed stack. Only `coldStarts.first` and `peakMegabytes` include the
+ * first deletion.
  */
 interface DeployedResult {
   readonly seconds: readonly number[];
@@ -137,8 +137,9 @@ async function measureDeployed(cloud: RehearsalCloud): Promise<DeployedResult> {
 }
 
 /**
- * Waits until the stack knows the project, adds the start of the deletion to `starts`, and deletes
- * the project. Returns the seconds until its operation ended. Throws if it does not end in time.
+ * Waits until the inventory of the stack has the project, adds the start of the deletion to
+ * `starts`, and deletes the project. Returns the seconds until its operation ended. Throws if the
+ * operation does not end in time.
  */
 async function deleteOnStack(
   stack: DeployedStack,

@@ -55,7 +55,7 @@ const RESOURCES_PER_TYPE = 3;
 const LISTINGS_AFTER_DELETION = 2;
 /**
  * Run time of a function per message in seconds, most of it waiting for OpenStack or for AWS.
- * `compare`: of the hourly comparison of the sweep. `init`: of a cold start.
+ * `compare` is the run time of the hourly comparison of the sweep, and `init` that of a cold start.
  */
 const RUN_SECONDS = {
   ingest: 1,

@@ -54,7 +54,7 @@ function recordedNotifications(): string[] {
   );
 }
 
-/** Returns the notifications of one customer with new ids, as those of another customer. */
+/** Returns copies of the notifications of a customer, with the ids of a new customer. */
 function withNewIds(messages: readonly string[]): string[] {
   const newIds = new Map<string, string>();
   const newIdOf = (id: string): string => {
@@ -166,9 +166,9 @@ function printMeasured(measured: Measured): void {
   process.stdout.write(
     `notifications   ${NOTIFICATION_COUNT} waiting in RabbitMQ, processed in ${seconds.toFixed(1)} s: ` +
       `${Math.round(NOTIFICATION_COUNT / seconds)} a second (start included), ` +
-      `${Math.round(NOTIFICATION_COUNT / consumingSeconds)} a second from the first one on; ` +
+      `${Math.round(NOTIFICATION_COUNT / consumingSeconds)} a second from the first delivery on; ` +
       `${processorSeconds.toFixed(1)} s of processor time: ` +
-      `${Math.round(NOTIFICATION_COUNT / processorSeconds)} a second of it; ` +
+      `${Math.round(NOTIFICATION_COUNT / processorSeconds)} per second of processor time; ` +
       `${HAS_EXISTING_FOLDER ? 'existing' : 'new'} folder, ${HAS_SMALL_HEAP ? 'small' : 'usual'} memory: ` +
       `${Math.round(measured.megabytesWhenReady)} MB resident when ready, peak ` +
       `${Math.round(measured.peakMegabytes)} MB; load average ${load}\n`,

@@ -81,7 +81,7 @@ function makeProjects({ seed, state }: RehearsalCloud): string[] {
   const projects = Array.from({ length: PROJECTS }, (_, n) =>
     seed.makeProject(domain, `project-${n}`),
   );
-  // `fill` creates resources in every service of this list.
+  // `fill` creates resources in every service of this list, so the list is empty during `fill`.
   const services = state.documented.splice(0);
   for (const id of projects) seed.fill(id, 'tiny');
   state.documented.push(...services);
@@ -120,8 +120,8 @@ export async function benchSimulated(): Promise<void> {
     await client.post('/v1/notifications', notification, z.object({ stored: z.number() }));
     while (!(await hasOperationEnded(project))) await delay(20);
     table.push(rowOf(project, [...cloud.calls], from, loadBefore));
-    // The bench deleted the project without a call to Keystone, which would also have removed
-    // Keystone's own rows about the project.
+    // The bench deleted the project in the state of the rehearsal cloud, so the rows of Keystone
+    // about the project are still there. Only a DELETE call to Keystone would remove them.
     const left = cloud.store
       .resources(project)
       .filter(({ resourceType }) => !resourceType.startsWith('keystone.'));

@@ -35,7 +35,7 @@ export async function benchStart(): Promise<void> {
     process.stdout.write(
       `start to ready  ${secondsText(newFolderMillis)} s with a new folder, ` +
         `${existingFolderMillis.map(secondsText).join(', ')} s with an existing one; ` +
-        `${Math.round(residentMegabytes)} MB resident at rest\n`,
+        `${Math.round(residentMegabytes)} MB resident when idle\n`,
     );
   } finally {
     await propagator.dispose();

@@ -35,8 +35,8 @@ const OFFERED_ONE_WORD_COMMANDS: readonly string[] = ['resume-all', 'status'];
 const WORD = /^(?:[\w.:@/+=-]*[\w@/+=-]|"…")(?=[\s.,;`)]|$)/;
 
 /**
- * Returns the commands in an advice of the API, to copy. A command ends before the first word with
- * a character that a shell interprets.
+ * Returns the commands that the console offers to copy from an `advice` text. A command ends before
+ * the first word with a character that a shell interprets.
  */
 export function commandsIn(advice: string): string[] {
   const commands = [...advice.matchAll(/\bpropagator /g)]

@@ -40,7 +40,7 @@ const MAX_PLANS = 5;
 const REUSE_MILLIS = 30_000;
 /** The states that are read at each refresh, because they need a person most often. */
 const ALWAYS_READ_STATES: readonly string[] = ['held', 'running'];
-/** The states that are read less often. A complete plan is `observed`. */
+/** The states that are read less often. `observed` is one of them: it is that of complete plans. */
 const REUSED_STATES = STATES.filter(
   (state) =>
     state === 'observed' || !(ENDED_STATES.includes(state) || ALWAYS_READ_STATES.includes(state)),
@@ -94,7 +94,7 @@ export function overviewLoader(api: Api): (signal: AbortSignal) => Promise<Overv
   };
 }
 
-/** Returns the operations of all lists, each once: from the first list that has it. */
+/** Merges lists. If several lists contain an operation, the first list is used for it. */
 function mergeLists(lists: readonly OperationList[]): Operation[] {
   const byId = new Map<string, Operation>();
   for (const view of lists.flatMap(({ operations }) => operations))

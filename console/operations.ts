@@ -32,7 +32,7 @@ export interface Filters {
   readonly text: string;
   /** From 1. */
   readonly page: number;
-  /** The number of the newest operations that are read. */
+  /** How many of the newest operations are read. */
   readonly limit: number;
 }
 

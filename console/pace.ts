@@ -1,4 +1,4 @@
-/** The number of removed resources at a time, in epoch milliseconds. */
+/** `removed`: the number of resources that were removed until `at`, in epoch milliseconds. */
 export interface Sample {
   readonly at: number;
   readonly removed: number;

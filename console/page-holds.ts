@@ -26,7 +26,7 @@ export function holdsPage(
         'p',
         { class: 'note' },
         'A tag of a project in Keystone and the metadata of a resource can also be holds. An ' +
-          'operation that waits for a hold names it.',
+          'operation that waits for a hold names the hold.',
       ),
     ),
     section(

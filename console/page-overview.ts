@@ -38,8 +38,8 @@ const extentNote = ({ newest, statesWithMore }: Overview): Child =>
   h(
     'p',
     { class: 'note' },
-    `This page considers the newest ${NEWEST_COUNT} operations, and of each state that is not an ` +
-      `end state the newest ${NEWEST_COUNT}.`,
+    `This page considers the newest ${NEWEST_COUNT} operations. It also considers the newest ` +
+      `${NEWEST_COUNT} in the state observed, and in each state that is not an end state.`,
     statesWithMore.length > 0 && ' See all: ',
     statesWithMore.map((state, index) => [
       index > 0 && ', ',

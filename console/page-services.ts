@@ -13,7 +13,7 @@ import {
 } from './parts.ts';
 import type { Service, Services, Uncovered } from './shapes.ts';
 
-/** Shows services that are not permitted, types that are not covered, then the covered services. */
+/** Shows the services that the propagator may not access, then uncovered and covered services. */
 export function servicesPage(
   { services, httpPlugins, uncovered, waived }: Services,
   now: number,

@@ -29,7 +29,7 @@ export const commandLine = (line: string, about?: string): El =>
     ),
   );
 
-/** An advice of the API, with a copy button for each command in it. */
+/** The `advice` text of an answer, with a copy button for each command in it. */
 export const adviceElements = (advice: string | undefined): Child =>
   advice !== undefined &&
   advice !== '' && [
@@ -37,7 +37,7 @@ export const adviceElements = (advice: string | undefined): Child =>
     commandsIn(advice).map((line) => commandLine(line)),
   ];
 
-/** A progress bar, with its number for a screen reader. If no resource was found, it is a text. */
+/** A progress bar with its percentage; a text in place of the bar if no resource was found. */
 export const bar = (
   counts: { readonly found: number; readonly left: number },
   about: string,

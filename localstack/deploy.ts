@@ -105,8 +105,8 @@ aws is the AWS CLI (localstack/README.md):
   RABBITMQ_URL=amqp://… PROPAGATOR_INGEST_QUEUE_URL=${outputs.IngestQueueUrl} npx propagator relay
   npx propagator operation list
 
-After a change, run npm run aws:deploy again. npm run aws:down stops the emulator and deletes
-everything on it.`;
+After a change of the code, run npm run aws:deploy again. npm run aws:down stops the emulator and
+deletes everything on it.`;
 }
 
 async function main(): Promise<void> {

@@ -17,8 +17,8 @@ export const emulatorEnvironment = (endpoint: string, region = REGION) => ({
 });
 
 /**
- * Returns the endpoint in AWS_ENDPOINT_URL, or else of the emulator that `npm run aws:up` started.
- * Throws if there is no such endpoint, or if it does not answer.
+ * Returns the endpoint in AWS_ENDPOINT_URL, or else that of the emulator that `npm run aws:up`
+ * started. Throws if there is no such endpoint, or if it does not answer.
  */
 export async function runningEndpoint(): Promise<string> {
   const endpointFile = join(import.meta.dirname, '.ministack/endpoint');

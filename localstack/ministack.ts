@@ -1,4 +1,4 @@
-// Changes to the packaged stack for features that MiniStack 1.5.33 lacks, or that differ from AWS.
+// Changes to the packaged stack for features that MiniStack 1.5.33 lacks or implements differently.
 // README.md in this folder lists the differences.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

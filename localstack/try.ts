@@ -77,7 +77,7 @@ async function waitForEnd(project: string, api: ApiClient): Promise<OperationSha
       return newest;
     if (Date.now() > deadline)
       throw new Error(
-        `The operation has not ended within two minutes: ${newest?.operation.state ?? 'there is none'}.`,
+        `The operation has not ended within two minutes: ${newest?.operation.state ?? 'no operation was opened'}.`,
       );
     await delay(1000);
   }

@@ -36,7 +36,7 @@ const READ_BYTES = 4096;
 const WRITE_BYTES = 1024;
 
 const sum = (numbers: readonly number[]): number => numbers.reduce((a, b) => a + b, 0);
-/** Returns the bytes of a value of an attribute, which counts with its type. */
+/** Returns the bytes that DynamoDB counts for a value. They depend on the type of the value. */
 const sizeOfValue = ([type, value]: [string, unknown]): number =>
   type === 'N'
     ? Math.ceil(String(value).length / 2) + 1
@@ -75,8 +75,8 @@ export function unitsOf({ action, input, output }: Call): Units {
         readonly Keys: readonly Item[];
       }[];
       const foundItems = Object.values(output.Responses ?? {}).flat();
-      // A row that does not exist costs as much as a small row. All batches of the engine are
-      // consistent reads.
+      // A read of a row that does not exist costs one unit, because all batch reads of the engine
+      // are consistent.
       const missing = sum(requestedKeys.map(({ Keys }) => Keys.length)) - foundItems.length;
       return { ...none, reads: missing + sum(foundItems.map((item) => readUnitsOf(sizeOf(item)))) };
     }

@@ -61,8 +61,8 @@ export const projectCleanup = (
   run(command, ['project', 'cleanup', '--auth-project'], memberLogin(cloud, customer, project));
 
 /**
- * Runs `swift delete --all` as a member of the project. The client deletes objects in bulk, if the
- * cluster can.
+ * Runs `swift delete --all` as a member of the project. If the cluster supports bulk deletion, the
+ * client uses it.
  */
 export const swiftDelete = (
   command: string,

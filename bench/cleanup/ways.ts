@@ -27,7 +27,7 @@ export interface Way {
   empty(projects: readonly PopulatedProject[]): Promise<EmptyingResult>;
 }
 
-/** The poll for the end of an operation is slow, because its reads cost the propagator time. */
+/** The interval is long, because each read of an operation slows the propagator down. */
 const POLL_MILLIS = 1000;
 
 /**
@@ -104,12 +104,12 @@ async function traceNotes(
     `first DELETE ${secondsText(firstRemoval?.from)} after the request to Keystone, which ` +
       `includes ${CONFIRMATION_SECONDS} s between two confirmations`,
     `Nova terminated the first server at ${secondsText(terminatedAt.at(0))}, the last at ` +
-      `${secondsText(terminatedAt.at(-1))} (seconds are cut); the last listing of servers ended ` +
-      `at ${secondsText(lastServerListing?.to)}`,
+      `${secondsText(terminatedAt.at(-1))} (Nova rounds down to whole seconds); the last listing ` +
+      `of servers ended at ${secondsText(lastServerListing?.to)}`,
   ];
 }
 
-/** Returns the way with only DELETE calls, with at most this number at the same time. */
+/** Returns the way that only sends DELETE calls, at most `concurrency` at the same time. */
 export const bareWay = (concurrency: number): Way => ({
   name: `bare DELETE calls, ${concurrency} at a time`,
   async empty(projects) {

@@ -452,10 +452,10 @@ var MEANINGS = {
   recoverable: "Nothing is removed before the window ends.",
   confirming: "Keystone is asked twice, the grace period passes, and resources are counted.",
   held: "The operation waits for a person. Release it to continue.",
-  "pre-delete": "Resources that need the living project are removed first.",
+  "pre-delete": "Resources that can be removed only while the project exists are removed first.",
   running: "The services are working.",
   waiting: "The domain waits for its projects.",
-  closing: "Everything is empty. Keystone deletes the account.",
+  closing: "All services have ended. The account is being deleted in Keystone.",
   finished: "A new listing showed that nothing is left to do.",
   observed: "Resources were counted. Nothing was changed.",
   refused: "Keystone does not confirm the change, or a rule, a setting or the policy forbids it.",
@@ -875,7 +875,7 @@ function holdsPage({
       h(
         "p",
         { class: "note" },
-        "A tag of a project in Keystone and the metadata of a resource can also be holds. An operation that waits for a hold names it."
+        "A tag of a project in Keystone and the metadata of a resource can also be holds. An operation that waits for a hold names the hold."
       )
     ),
     section(
@@ -1495,7 +1495,7 @@ var needsTitle = (count2, { statesWithMore }) => count2 === 0 ? `Nothing ${state
 var extentNote = ({ newest, statesWithMore }) => newest.length >= NEWEST_COUNT && h(
   "p",
   { class: "note" },
-  `This page considers the newest ${NEWEST_COUNT} operations, and of each state that is not an end state the newest ${NEWEST_COUNT}.`,
+  `This page considers the newest ${NEWEST_COUNT} operations. It also considers the newest ${NEWEST_COUNT} in the state observed, and in each state that is not an end state.`,
   statesWithMore.length > 0 && " See all: ",
   statesWithMore.map((state, index) => [
     index > 0 && ", ",

@@ -8,9 +8,10 @@ export type Level = (typeof LEVELS)[number];
 export type RouteAccess = 'public' | Level;
 
 /**
- * The minimum level of each route. `reader` reads. `operator` redrives, releases, holds, discards,
- * waives and stops. `admin` requests, plans, approves, deletes and suspends. The API does not start
- * if a route has no row.
+ * The minimum level of each route. `reader` only reads. `operator` also sends notifications and
+ * reports, releases and cancels operations, and decides about dead letters, suspicious deletions,
+ * holds, waivers and the stop switch. `admin` also requests and reruns operations, and approves
+ * plans. The API does not start if a route has no row.
  */
 export const ROUTE_ACCESS = {
   'GET /healthz': 'public',

@@ -61,8 +61,8 @@ async function answerHealth(context: Context, deps: ApiDeps): Promise<Response> 
     () => 'does not answer',
   );
   const ok = health.ok && database === 'answers';
-  // This route is public. An API with Keystone tokens is reachable from other machines, so it shows
-  // no details.
+  // This route is public. An API that requires tokens of Keystone may be reachable from other
+  // machines, so this route then shows no details.
   const body = deps.authentication.by === 'keystone' ? { ok } : { ...health, ok, database };
   return context.json(body, ok ? 200 : 503);
 }

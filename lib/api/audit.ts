@@ -54,7 +54,7 @@ export const VerifyQuery = z.strictObject({
     .regex(/^\d{1,15}:[0-9a-f]{64}$/, 'must be SEQUENCE:HASH, as an earlier verification printed')
     .optional(),
 });
-/** The pause between two reads of the end of the log, to which other requests may add entries. */
+/** The pause before the end of the log is read again, if requests may have added entries to it. */
 const VERIFY_PAUSE_MILLIS = 100;
 
 /** Routes that list the audit log, newest first, and verify it. */

@@ -75,7 +75,7 @@ export class BodyError extends Error {}
 
 /**
  * Reads and validates the body. Throws {@link BodyError} for a body that is not JSON, and
- * `ZodError` for other JSON than the schema.
+ * `ZodError` for JSON that does not match the schema.
  */
 export async function readJson<S extends z.ZodType>(
   context: Context,

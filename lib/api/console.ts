@@ -30,15 +30,16 @@ export interface ConsoleOptions {
 
 /**
  * The web console as a separate app: static files with a strict Content-Security-Policy. The app
- * refuses foreign hosts and pages of other origins, as the API does. The app changes nothing.
- * Throws if a file of the console is missing.
+ * refuses requests from pages of other origins. With `isLoopbackOnly` it also refuses requests for
+ * a host other than loopback. Throws if a file of the console is missing.
  */
 export function consoleApp({ isLoopbackOnly }: ConsoleOptions): Hono {
   const app = new Hono();
   app.use(
     secureHeaders({
       xFrameOptions: 'DENY',
-      // The header applies to all ports of a host, for example to Keystone and Horizon.
+      // The header would force HTTPS on all ports of the host, and Keystone or Horizon may use
+      // other ports of the host without TLS.
       strictTransportSecurity: false,
       contentSecurityPolicy: {
         defaultSrc: CSP_NONE,

@@ -12,7 +12,10 @@ import type { WatchTimes } from './watch.ts';
 export interface ApiDeps {
   readonly engine: Engine;
   readonly mode: Mode;
-  /** The policy file. If there is none, a disabled project is only reported. */
+  /**
+   * The policy file. Without it, resources are changed only after a deletion, or at the request of
+   * an operator.
+   */
   readonly policy?: Policy;
   readonly cloud: Pick<
     Cloud,

@@ -44,8 +44,8 @@ async function refusalByOpenOperation(
     if (operation && !hasEnded(operation))
       return {
         message:
-          `operation ${id} is ${operation.state} and cannot continue without this ${type}; ` +
-          'nothing was discarded. Redrive the message: propagator dead-letter redrive ' +
+          `operation ${id} is ${operation.state} and cannot continue without the message ` +
+          `${type}; nothing was discarded. Redrive the message: propagator dead-letter redrive ` +
           `--operation ${id}`,
       };
   }
@@ -107,7 +107,7 @@ interface DiscardDecision {
 
 /**
  * Returns a text for each account that stays disabled or suspended after the discard, with the
- * commands that restore the account. If the operation has ended, its text is also stored in the
+ * commands that restore the account. If the operation has ended, the text is also stored in the
  * operation, so that `operation show` prints it.
  */
 export async function recordUnrestoredAccounts(

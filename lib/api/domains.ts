@@ -42,7 +42,7 @@ async function planDomain(context: Context, deps: ApiDeps): Promise<Response> {
   const domain = await fetchDomain(id, deps);
   if ('because' in domain) return answerRefused(context, domain.because);
   const because = protectedBecause(domain.scope, await deps.protection());
-  if (because) return answerRefused(context, `it is protected: ${because}`);
+  if (because) return answerRefused(context, `the domain is protected: ${because}`);
   const [contents, projects, operations] = await Promise.all([
     cloud.domainAdmin.contents(id),
     projectsToPlan(id, deps),

@@ -17,8 +17,8 @@ const MAX_CAUSES = 5;
 const MAX_TEXT_LENGTH = 300;
 
 /**
- * Redacts secrets in the JSON responses of all routes. Much of their text comes from other
- * programs. Each error also gets the request id, which the log of the error has too.
+ * Redacts secrets in the JSON responses of all routes, because much of their text comes from other
+ * programs. Adds the request id to each error. The log entry of the error has the same id.
  */
 export const redactResponses: MiddlewareHandler = async (context, next) => {
   await next();

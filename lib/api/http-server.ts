@@ -21,7 +21,7 @@ export interface ListenOptions {
   readonly tls?: { readonly cert: string; readonly key: string } | undefined;
 }
 
-/** Limits per client, far above the needs of a command, a health check or an HTTP plugin. */
+/** Limits of a connection, far above the needs of a command, a health check or an HTTP plugin. */
 export const SERVER_LIMITS = {
   /**
    * The maximum time until the headers have arrived. It also limits a connection that sends

@@ -32,8 +32,8 @@ const ErrorAnswer = z.looseObject({
 });
 
 /**
- * The OpenAPI 3.1 document of the API. It contains the schemas with which the routes validate, as
- * JSON Schema 2020-12 of zod.
+ * The OpenAPI 3.1 document of the API. zod converts the schemas with which the routes validate to
+ * JSON Schema 2020-12.
  */
 export function openApiDocument(): Json {
   const paths: Record<string, Record<string, Json>> = {};

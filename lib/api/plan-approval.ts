@@ -30,7 +30,7 @@ export const ApprovalBody = z.strictObject({
 
 /**
  * Returns the longer of the recovery windows that two approvers request. The second approval must
- * not shorten the window of the first one. The reminders of the second approval replace the
+ * not shorten the window of the first one. If the second approval names reminders, they replace the
  * reminders of the first one.
  */
 function longerWindow(

@@ -82,7 +82,7 @@ async function suspendProject(context: Context, deps: ApiDeps): Promise<Response
   ]);
   if (project.kind !== 'present') return answerRefused(context, whyNotPresent(project));
   const because = protectedBecause(scopeOfProject(project), protection);
-  if (because) return answerRefused(context, `it is protected: ${because}`);
+  if (because) return answerRefused(context, `the project is protected: ${because}`);
   if (holdBefore)
     return answerRefused(
       context,

@@ -38,7 +38,8 @@ export function protectApi(app: Hono, deps: ProtectDeps): void {
   );
   app.use(
     secureHeaders({
-      // The header applies to all ports of a host, for example to Keystone and Horizon.
+      // The header would force HTTPS on all ports of the host, and Keystone or Horizon may use
+      // other ports of the host without TLS.
       strictTransportSecurity: false,
       contentSecurityPolicy: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
     }),

@@ -104,7 +104,7 @@ async function provisionProject(context: Context, deps: ApiDeps): Promise<Respon
     return context.json(noProfileProblem(project, provisionRequest.profile), 409);
   const scope = scopeOfProject(project);
   const because = protectedBecause(scope, await deps.protection());
-  if (because) return answerRefused(context, `it is protected: ${because}`);
+  if (because) return answerRefused(context, `the project is protected: ${because}`);
   const input = await operationInputOf('provision', scope, provisionRequest, deps);
   const provision = openProvision(input);
   if (!provision)

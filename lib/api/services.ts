@@ -129,7 +129,10 @@ async function removeWaiver(context: Context, deps: ApiDeps): Promise<Response> 
 const findWaiver = async (type: string, { engine }: ApiDeps) =>
   (await engine.reads.coverageWaivers()).find((waiver) => waiver.type === type);
 
-/** Returns the registrations of enabled services that no operation can list. */
+/**
+ * Returns the registrations that no operation can list. A service that is off by default counts
+ * only if the settings enable it.
+ */
 const unreachableRegistrations = (coverage: Coverage, { services, optedInServices }: ApiDeps) =>
   services
     .filter(

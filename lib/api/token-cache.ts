@@ -39,7 +39,7 @@ export function tokenCache(
   now: () => number,
   timeoutMillis = ANSWER_TIMEOUT_MILLIS,
 ): TokenCache {
-  // Two maps, so that many forged tokens do not evict valid tokens.
+  // Refused tokens have a map of their own, so that many forged tokens do not evict valid tokens.
   const acceptedByDigest = new Map<string, CachedAnswer>();
   const refusedByDigest = new Map<string, CachedAnswer>();
   const pendingByDigest = new Map<string, Promise<TokenFacts | undefined>>();

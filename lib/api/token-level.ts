@@ -37,7 +37,7 @@ export function tokenLevelOf(facts: TokenFacts, policy: AccessPolicy): TokenLeve
   );
   if (level !== undefined) return { kind: 'accepted', level };
   return refusedToken(
-    `the user ${facts.user.id} has no role on ${scope} that the API knows`,
+    `the user ${facts.user.id} has none of the roles for the API on ${scope}`,
     `Assign one of these roles: ${LEVELS.flatMap((one) => policy.roles[one]).join(', ')}.`,
   );
 }

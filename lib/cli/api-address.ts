@@ -51,7 +51,7 @@ function addressInCatalog(
   const findAddress = async () => {
     const login = await logIn(environment);
     const baseUrl = apiInCatalog(login.catalog, login.credentials);
-    // The first call uses the token of the login that found the URL.
+    // The first token is that of the login that found the URL. Each later token needs a new login.
     let unusedToken: string | undefined = login.value;
     const issueToken = async (): Promise<string> => {
       const token = unusedToken ?? (await logIn(environment)).value;

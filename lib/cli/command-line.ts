@@ -43,7 +43,7 @@ export async function runCommand(
     await createProgram(terminal).parseAsync(commandLine, { from: 'user' });
     return terminal.exitCode;
   } catch (thrown) {
-    // Commander has already written its text.
+    // Commander has already written the text of this error.
     if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? EXIT.done : EXIT.usage;
     if (thrown instanceof UsageError) {
       terminal.writeError(`error: ${escapeControls(thrown.message)}\n`);

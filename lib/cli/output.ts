@@ -120,7 +120,7 @@ export function createRedraw(stream: {
     const [rows, columns] = [stream.rows || 24, stream.columns || 80];
     const lines = text.split('\n').slice(0, rows - 2);
     const cursorUp = drawnLines > 0 ? `\u001b[${drawnLines}A` : '';
-    // The terminal wraps no line, so that the number of lines is known.
+    // Each line is cut, so that the terminal wraps no line and the number of lines is known.
     const body = lines.map((line) => `\u001b[2K${cutToWidth(line, columns - 1)}\n`).join('');
     stream.write(`${cursorUp}${body}\u001b[J`);
     drawnLines = lines.length;

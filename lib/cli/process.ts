@@ -157,7 +157,7 @@ export async function askPerson(question: string): Promise<string> {
 /** The duration after which a call shows a progress line. */
 const PROGRESS_DELAY_MILLIS = 2000;
 
-/** Shows a progress line on the terminal while a call takes long. */
+/** Shows a progress line on the terminal during a call of more than 2 s. */
 export function withProgress<Arguments extends unknown[], Result>(
   call: (...args: Arguments) => Promise<Result>,
   stream: NodeJS.WriteStream,

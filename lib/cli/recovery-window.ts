@@ -25,8 +25,8 @@ export const recoverForOption = (kind: 'project' | 'domain' | 'plan'): Option =>
 const WINDOW_HELP = {
   project: 'disable and suspend the project now, and delete it after this time (30d, 12h)',
   domain:
-    'disable the domain now, suspend its projects as the policy file says, and delete all ' +
-    'after this time (30d, 12h)',
+    'disable the domain now, suspend its projects as the policy file says, and delete the domain ' +
+    'and its projects after this time (30d, 12h)',
   plan: 'disable the project or domain now, and delete it after this time (30d, 12h)',
 } as const;
 

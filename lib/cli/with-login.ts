@@ -12,8 +12,8 @@ type Fetch = (url: string, init: RequestInit) => Promise<Response>;
  * `WWW-Authenticate: Keystone`. The token stays in memory, and is sent over plain HTTP only to this
  * machine.
  *
- * @param sendWithoutKeystone Sends a call with an API token or an AWS signature. If it has neither,
- *   it throws an error with one of the codes {@link MISSING_CREDENTIAL_CODES}.
+ * @param sendWithoutKeystone Sends a call with an API token or an AWS signature. If the token or
+ *   the credentials are missing, throws an error with a code of {@link MISSING_CREDENTIAL_CODES}.
  * @param issueToken Logs in, and returns a token of Keystone. It is called after the first 401, and
  *   again when the token has expired.
  */

@@ -170,7 +170,7 @@ async function followToEnd(id: string, terminal: Terminal): Promise<void> {
   const isHeld = ({ operation: { state } }: OperationShape): boolean => state === 'held';
   const lastState = await watchUntil(id, terminal, isHeld);
   if (!lastState) return;
-  // The view is more important than the waivers, for example while the API restarts.
+  // The view is printed even if the waivers cannot be read, for example while the API restarts.
   const waivers = await waiversOf(lastState, terminal).catch(() => []);
   terminal.write(`\n${showOperation(lastState, waivers, terminal.now(), terminal.color)}\n`);
 }

@@ -120,7 +120,9 @@ function removeCommand(hold: Command, terminal: Terminal): void {
         terminal,
         answer,
         options,
-        () => `The hold of ${target} ${id} has ended. Operations continue within a minute.`,
+        () =>
+          `The hold of ${target} ${id} has ended. ` +
+          'Operations that waited for it continue within a minute.',
       );
     });
 }

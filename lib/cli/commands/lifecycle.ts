@@ -38,7 +38,7 @@ export function suspendResumeCommands(project: Command, terminal: Terminal): voi
   suspendOrResumeCommand(
     project,
     'suspend',
-    'suspend a project in every service, and keep it suspended even if Keystone enables it',
+    'suspend a project in every service, and keep it suspended even if it is enabled in Keystone',
     'the invoice is not paid',
     terminal,
   );

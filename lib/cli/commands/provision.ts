@@ -40,7 +40,7 @@ interface ProvisionOptions extends OutputOptions {
   readonly reason?: string;
 }
 
-/** Drift has exit code 3, as an operation that ended `unverified`. */
+/** Drift has the same exit code as an operation that ended `unverified`: 3. */
 const DRIFT_EXIT_CODE = EXIT.unverified;
 /** The number of projects that are compared at the same time. */
 const MAX_CONCURRENT_COMPARISONS = 4;

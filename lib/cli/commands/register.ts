@@ -25,7 +25,7 @@ interface RegisterOptions extends UnregisterOptions {
   interface?: EndpointInterface[];
 }
 interface CatalogChangeResult {
-  /** The changes were only printed. */
+  /** True if the changes were only printed. */
   readonly planned: boolean;
   readonly changes: readonly CatalogChange[];
   readonly kept: UnregisterPlan['kept'];

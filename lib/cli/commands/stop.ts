@@ -8,7 +8,7 @@ import { queryString, type Terminal } from '../terminal.ts';
 const RESULT_TEXT = {
   'stop-all':
     'All destructive work is stopped. A running task removes nothing more after 2 seconds.\n' +
-    'A call that was already sent cannot be undone. Operations wait and lose nothing.\n' +
+    'A call that was already sent cannot be undone. Operations wait and keep their progress.\n' +
     'See: propagator status. Undo: propagator resume-all --reason "…"',
   'resume-all': 'Destructive work continues. Each waiting task starts within a minute.',
 } as const;

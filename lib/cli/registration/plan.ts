@@ -130,7 +130,7 @@ function registeredEndpoint(
       `Keystone has ${endpoints.length} endpoints of ${OWN_REGISTRATION.name} for ` +
         `${locationText}: ` +
         endpoints.map(({ id }) => id).join(', '),
-      'Keep one, and register again: openstack endpoint delete ENDPOINT',
+      'Delete all of them except one, and register again: openstack endpoint delete ENDPOINT',
     );
   if (endpoint && endpoint.description !== OWN_DESCRIPTION)
     throw nothingChangedError(

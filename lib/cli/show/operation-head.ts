@@ -90,7 +90,7 @@ function becauseText({
     return `requested by ${request.by} at ${timeText(request.at)}: ${request.reason}`;
   if (request) {
     const accountAtRequest = request.enabled
-      ? `The ${scope.type} was enabled, and ${request.by} confirmed its name.`
+      ? `The ${scope.type} was enabled, and ${request.by} confirmed the deletion.`
       : `The ${scope.type} was disabled.`;
     const requestedText = `requested by ${request.by} at ${timeText(request.at)}.`;
     return `${requestedText} ${accountAtRequest} Reason: ${request.reason}`;
@@ -150,8 +150,8 @@ function changeInKeystone(
 }
 
 const IN_PROGRESS_TEXTS: Readonly<Record<KeystoneActionName, string>> = {
-  'assign-role': 'assigning a role on',
-  'revoke-role': 'revoking the role on',
+  'assign-role': 'assigning roles to the propagator on',
+  'revoke-role': 'revoking the roles of the propagator on',
   disable: 'disabling',
   enable: 'enabling',
   delete: 'deleting',

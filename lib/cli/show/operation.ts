@@ -52,7 +52,7 @@ function newlyFoundLines({ foundAgain: found, operation }: OperationShape): stri
   );
 }
 
-/** Returns the lines for what an operation waits for: since when, and the party that must act. */
+/** Returns the lines for each reason of a wait: its duration, and the party that must act. */
 export const waitLines = ({ waitsOn }: OperationShape, now: number, color: Colors): string[] =>
   waitsOn.flatMap(({ on, since, actor, advice, requestId }) => [
     `${actor === 'none' ? '·' : color.yellow('!')} ${on}`,

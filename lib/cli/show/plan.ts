@@ -23,10 +23,7 @@ export function showPlan(
     resourcesBlock(plan, now),
     titledBlock(UNLISTED_TITLE, unlistedLines(plan)),
     titledBlock('Unreachable', plan.unreachable.flatMap(noteLines)),
-    titledBlock(
-      'Not removed now: another person must act first',
-      plan.leftToOthers.flatMap(noteLines),
-    ),
+    titledBlock('Not removed now: a person must act first', plan.leftToOthers.flatMap(noteLines)),
     titledBlock(
       'Keystone would refuse the deletion',
       plan.keystoneCheck.refusals.flatMap(refusalLines),
@@ -109,7 +106,7 @@ function resourcesBlock({ pages }: PlanShape, now: number): string {
 }
 
 const UNLISTED_TITLE =
-  'Removed, but not listed here: only a token on the project can list these types';
+  'To be removed, but not listed here: only a token on the project can list these types';
 
 const unlistedLines = ({ services }: PlanShape): string[] =>
   services.flatMap(({ region, unlisted: types }) => types.map((type) => `- ${type} in ${region}`));

@@ -39,7 +39,7 @@ function valueText(field: string, value: unknown): string {
   return listText(fields.map(([name, inner]) => `${fieldInWords(name)} ${valueText(name, inner)}`));
 }
 
-/** Returns a number as text, and as a time if the name of its field says so. */
+/** Returns a number as text, or as a time if the field is `since` or its name ends with `At`. */
 const numberText = (field: string, value: number): string =>
   /(?:At|^since)$/.test(field) ? timeText(value) : String(value);
 

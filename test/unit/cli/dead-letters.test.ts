@@ -257,7 +257,7 @@ describe('propagator dead-letter discard', () => {
     expect(await type('dead-letter discard --all --reason x')).toMatchObject({ code: 64 });
     expect(await type(`dead-letter discard --operation ${id} --reason x`)).toMatchObject({
       code: 1,
-      err: expect.stringContaining('cannot continue without this operation.confirm'),
+      err: expect.stringContaining('cannot continue without the message operation.confirm'),
     });
     expect(engine.deadLetterList).toHaveLength(4);
     const { out } = await type('dead-letter discard --service nova --id 3 --reason "torn down"');

@@ -89,9 +89,9 @@ Waiting for
       `
 op-0123456789ab  cleanup of project shop (4f0c)
 state      pre-delete, mode enforce, for 1m 0s
-because    requested by ann at 2026-03-01T11:59:00Z. The project was enabled, and ann confirmed its name. Reason: the customer left
+because    requested by ann at 2026-03-01T11:59:00Z. The project was enabled, and ann confirmed the deletion. Reason: the customer left
 Keystone   showed the project, enabled
-now        assigning a role on the project in Keystone, for 3s
+now        assigning roles to the propagator on the project in Keystone, for 3s
 
 SERVICE   REGION     STATE      NOTE
 barbican  RegionOne  requested  before the deletion
@@ -131,7 +131,7 @@ nova      RegionOne  pending`.slice(1),
       true,
       { what: 'revoke-role', done: false },
       ENABLED,
-      'revoking the role on the project in Keystone, for 3s',
+      'revoking the roles of the propagator on the project in Keystone, for 3s',
     ],
     ['held', false, { what: 'delete', done: false }, DISABLED, undefined],
     [
