@@ -36,6 +36,8 @@ const quota = defineQuotaProvision<Section>({
 /** The section of Barbican in a profile, and how a project is compared with it. */
 export const provision = defineProvision<Section>({
   schema,
-  summary: ['Limits of the project (`quota`), with the role key-manager:service-admin.'],
+  summary: [
+    'Limits of the project (`quota`). The propagator needs the role key-manager:service-admin.',
+  ],
   parts: [quota],
 });

@@ -4,10 +4,11 @@ import type { ProjectContext } from '../../task/service.ts';
 export const optionalText = z.string().nullish();
 
 /**
- * Returns the header with which an administrator acts for the project (policy `use_sudo`), because
- * Designate has no filter by project. Designate does not check the project in Keystone. Every call
- * for a resource of the project needs the header. If the header is missing, Designate answers 404,
- * and the resource would wrongly count as gone.
+ * Returns the header with which an administrator acts for the project (policy `use_sudo`).
+ * Designate has no filter by project, so listings need this header. It also works after the project
+ * is deleted, because Designate does not check the project in Keystone. To a call without this
+ * header or {@link ALL_PROJECTS_HEADER}, Designate answers 404 for a resource of the project, and
+ * the resource would wrongly count as gone.
  */
 export const projectHeader = (project: string): Record<string, string> => ({
   'x-auth-sudo-project-id': project,
@@ -21,14 +22,14 @@ interface OwnedRow {
   readonly project_id?: string | null | undefined;
 }
 
-/** Lists a collection as the project sees it. Drops rows that belong to the cloud. */
+/** Lists a collection as the project sees it, without rows that belong to the cloud. */
 export async function listAsProject<S extends z.ZodType<OwnedRow>>(
   { api, project }: ProjectContext,
   path: string,
   collection: string,
   row: S,
 ): Promise<z.infer<S>[]> {
-  // Without this header, Designate counts all rows, which may be millions of records.
+  // With this header, Designate does not count the rows, which may be millions of records.
   const headers = { ...projectHeader(project), 'openstack-dns-hide-counts': 'true' };
   const { rows } = await api.list(path, { collection, row, paging: 'next', headers });
   // Rows with the project null belong to the cloud, and Designate shows them to every project. Rows
@@ -38,7 +39,7 @@ export async function listAsProject<S extends z.ZodType<OwnedRow>>(
 
 export const ownerOf = (row: OwnedRow): string | undefined => row.project_id ?? undefined;
 
-/** Returns the text of a blocker: `2 zones of project 4f…, 1 zone of project 9a…`. */
+/** Returns the number of rows of each owner: `2 zones of project 4f…, 1 zone of project 9a…`. */
 export function describeCountByOwner(
   rows: readonly OwnedRow[],
   [singular, plural]: readonly [string, string],

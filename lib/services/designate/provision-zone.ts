@@ -24,8 +24,8 @@ const transferRow = z.object({
 /**
  * Provisions a zone of the project. If another project owns the parent zone, Designate permits the
  * new zone only in that project. The run then creates the zone in that project, and transfers it in
- * the next iteration. After a crash, a listing shows which steps are complete. The run does not
- * wait for the name servers.
+ * the next iteration. Each iteration lists the zones to find which steps are complete, also after a
+ * crash. The run does not wait until the name servers have the zone.
  */
 export const zone: ComparePart<ZoneSection> = async ({ zone: wantedZone }, context) => {
   if (!wantedZone) return [];
@@ -79,7 +79,8 @@ async function compareZone(
     ...item,
     state: 'blocked',
     message: `the zone ${name} belongs to project ${existingZone.project_id}`,
-    advice: 'Ask that project, or give the zone of the profile another name.',
+    advice:
+      'Ask the owner of that project to transfer the zone, or write another zone in the profile.',
   };
 }
 
@@ -90,7 +91,7 @@ async function createZone(
   { api }: ProvisionContext,
 ): Promise<void> {
   const json = { name, email, type: 'PRIMARY' };
-  // A 409 means that another run has created the zone.
+  // A 409 means that the zone exists by now, for example because another run has created it.
   await api.request('POST', '/v2/zones', { json, headers: projectHeader(owner), accept: [409] });
 }
 

@@ -38,8 +38,8 @@ export const provision = defineProvision<Section>({
   schema,
   summary: [
     'Limits of the project (`quota`).',
-    'A zone (`zone`). If another project owns the parent zone, the zone is created in that ' +
-      'project and then transferred.',
+    'A zone (`zone`). If another project owns the parent zone, the propagator creates the zone ' +
+      'in that other project, and then transfers it to the new project.',
   ],
   parts: [quota, zone],
 });

@@ -27,8 +27,9 @@ const listFloatingIps = async (
 };
 
 /**
- * Throws an error of class `Unsupported` if Neutron cannot be reached. The PTR records then count
- * as not listable, because only Neutron shows the owners of the floating IPs.
+ * Converts an error of class `Blocked` (Keystone has Neutron, but no endpoint in the region) to
+ * class `Unsupported`. The PTR records then count as not listable, because only Neutron shows the
+ * owners of the floating IPs. Throws any other error again.
  */
 function rethrowAsUnsupported(error: unknown): never {
   if (!(error instanceof PropagatorError) || error.class !== 'Blocked') throw error;
@@ -36,16 +37,16 @@ function rethrowAsUnsupported(error: unknown): never {
   throw new PropagatorError({ ...error.report, code, class: 'Unsupported' });
 }
 
-/** The id contains the region and the id in Neutron: `RegionOne:05f8…`. */
+/** `id`: the region, and the id of the floating IP in Neutron: `RegionOne:05f8…`. */
 const ptrRow = z.object({ id: z.string(), ptrdname: optionalText });
 
 /**
- * PTR records of floating IPs. Designate stores these records in its own zone and shows no project.
- * The owner of a record is therefore the owner of the floating IP in Neutron. For a listing,
- * Designate reads the floating IPs from Neutron with the caller's token. Neutron's cleanup waits
- * for this type, because before 2023.1 the record of a deleted floating IP cannot be found. During
- * each listing, Designate also removes records that earlier owners set on the project's floating
- * IPs.
+ * PTR records of floating IPs. Designate stores these records in zones of its own, and does not
+ * show their projects. The owner of a record is therefore the owner of the floating IP in Neutron.
+ * For a listing, Designate reads the floating IPs from Neutron with the caller's token. The task of
+ * Neutron removes floating IPs after their PTR records, because before 2023.1 the record of a
+ * deleted floating IP cannot be found. During each listing, Designate also removes records that
+ * earlier owners set on the project's floating IPs.
  */
 export const ptrRecord = defineType({
   name: 'ptr-record',
@@ -132,8 +133,8 @@ const addressOf = (row: RecordsetRow): string | undefined =>
 
 /**
  * Recordsets of the project in zones of other projects: records in shared zones, and PTR records of
- * deleted floating IPs. Before 2023.1, the owner of a zone owns all its recordsets. Recordsets in
- * the project's own zones are removed with the zone.
+ * deleted floating IPs. Before 2023.1 there are none, because the owner of a zone owns all its
+ * recordsets. Recordsets in the project's own zones are removed with the zone.
  */
 export const recordset = defineType({
   name: 'recordset',
@@ -180,8 +181,8 @@ async function belongsToAnotherProject(address: string, context: ProjectContext)
 const REMOVAL_OF_REASSIGNED_ADDRESS: Removal = {
   kind: 'retained',
   message:
-    'its floating IP now belongs to another project, and this recordset may contain ' +
-    'the PTR record of that project',
+    'the floating IP of the recordset now belongs to another project, and the recordset may ' +
+    'contain the PTR record of that project',
   advice:
     'No action is necessary: Designate removes the old record when that project lists ' +
     'its PTR records.',
@@ -189,8 +190,8 @@ const REMOVAL_OF_REASSIGNED_ADDRESS: Removal = {
 const REMOVAL_IN_FOREIGN_ZONE: Removal = {
   kind: 'retained',
   message:
-    'the recordset is in a zone of another project that is not shared with this ' +
-    'project; an administrator created it there',
+    'the recordset is in a zone that belongs to another project and is not shared with this ' +
+    'project; an administrator may have created the recordset there',
   advice:
     'Ask the owner of the zone whether the recordset is still needed. The owner of ' +
     'the zone can delete it.',

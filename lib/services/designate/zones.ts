@@ -46,7 +46,7 @@ function parentNames(name: string): string[] {
 
 /**
  * A deletion that takes longer than this counts as stuck. A normal deletion may take five minutes:
- * the worker queries the name servers ten times before it sets ERROR.
+ * designate-worker queries the name servers ten times before it sets ERROR.
  */
 const STUCK_AFTER_MILLIS = 15 * 60_000;
 
@@ -191,7 +191,8 @@ async function foreignRecordBlocker(
     message: `the shared zone contains ${recordCounts}`,
     actor: 'other-project',
     advice:
-      'Designate would delete them with the zone. Ask their owners to remove them, or ' +
-      'transfer this zone to an owner: openstack zone transfer request create ZONE',
+      'Designate would delete these recordsets with the zone. Ask the owners to delete the ' +
+      'recordsets, or transfer this zone to one of the owners: openstack zone transfer ' +
+      'request create ZONE',
   };
 }

@@ -6,7 +6,7 @@ const environmentBody = z.object({ resource_registry: z.unknown() });
 export interface Environment {
   /** The types that replace other types in the stack. */
   readonly replacementTypes: readonly string[];
-  /** The resources with a pre-delete hook, as `stack/resource`. */
+  /** The resources with a pre-delete hook: `resource`, or `nested-stack/resource`. */
   readonly hookedResources: readonly string[];
 }
 
@@ -23,7 +23,7 @@ export async function environmentOf(row: StackRow, api: ServiceApi): Promise<Env
     replacementTypes: entries.filter((entry) => !isHookEntry(entry)).map(({ value }) => value),
     hookedResources: entries
       .filter((entry) => isHookEntry(entry) && entry.value === 'pre-delete')
-      // The path is resources/STACK/RESOURCE/hooks.
+      // The path is resources/RESOURCE/hooks, or resources/NESTED_STACK/RESOURCE/hooks.
       .map(({ path }) => path.slice(1, path.indexOf('hooks')).join('/')),
   };
 }

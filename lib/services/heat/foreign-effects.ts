@@ -32,7 +32,7 @@ const resourceRow = z.object({
 });
 type ResourceRow = z.infer<typeof resourceRow>;
 
-/** Returns all resources of a stack and of its nested stacks, down to Heat's maximum depth. */
+/** Returns the resources of a stack and of its nested stacks, without deleted resources. */
 async function resourcesOf(row: StackRow, api: ServiceApi): Promise<ResourceRow[]> {
   const query = { nested_depth: 100 };
   const { rows } = await api.list(`${pathOfStack(row)}/resources`, {
@@ -48,10 +48,10 @@ const isUnfinished = ({ resource_status: status }: ResourceRow): boolean =>
   !status.endsWith('_COMPLETE') && !status.startsWith('DELETE_');
 
 const MANUAL_DELETION =
-  'Read its template (openstack stack template show STACK_ID). Then delete the ' +
-  'stack with the token of a project member, or as an administrator if all its ' +
-  'effects are acceptable (openstack stack delete STACK_ID). To keep its ' +
-  'resources: openstack stack abandon STACK_ID';
+  'Read the template of the stack (openstack stack template show STACK_ID). Then delete the ' +
+  'stack with the token of a project member, or as an administrator if all effects of the ' +
+  'deletion are acceptable (openstack stack delete STACK_ID). To keep the resources of the ' +
+  'stack: openstack stack abandon STACK_ID';
 
 /**
  * Returns the reason why an administrator must not delete this stack, or `undefined` if the
@@ -87,8 +87,8 @@ async function findForeignEffect(
   { replacementTypes }: Environment,
   context: ProjectContext,
 ): Promise<Blocker | undefined> {
-  // The environment may replace the type of any resource, so each replacement type counts for each
-  // resource.
+  // The environment may replace the type of any resource, so each resource may have each of the
+  // replacement types.
   const mayHaveType = (resource: ResourceRow, types: readonly string[]): boolean =>
     [resource.resource_type, ...replacementTypes].some((typeName) =>
       types.some((type) => matchesType(typeName, type)),
@@ -169,10 +169,10 @@ const metadataBody = z.object({
 });
 
 /**
- * Returns a blocker if the metadata of one of the servers is in a Swift container of the
- * propagator. Servers with the transport `POLL_TEMP_URL` have such metadata: an object that Heat
- * removes with the server. Since Xena, Heat fails to remove the object, but a later release may
- * remove it.
+ * Returns a blocker if the metadata of one of the servers is in a container with the name of a
+ * container of the propagator. The metadata of a server with the transport `POLL_TEMP_URL` is a
+ * Swift object that Heat removes with the server. Since Xena, Heat fails to remove the object, but
+ * a later release may remove it.
  */
 async function findMetadataConflict(
   servers: readonly ResourceRow[],

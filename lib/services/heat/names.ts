@@ -11,7 +11,7 @@ export type StackProjectContext = CommonContext & { readonly project: string };
  * stack has the same name, and the token has access to it, Heat would remove that resource.
  */
 export interface TypeRemovedByName {
-  /** The service's term, for the operator. */
+  /** The word for such a resource in messages to the operator. */
   readonly noun: string;
   /** The owner of the resource outside the stack, as in `of the propagator`. */
   readonly ownerPhrase: string;
@@ -29,7 +29,7 @@ const PROPAGATOR_AS_OWNER = {
     'and project without resources.',
 };
 
-/** Returns the API of the first of these catalog types that the catalog contains. */
+/** Returns the API of the first of these services (names or catalog types) that the cloud has. */
 async function firstApiInCatalog(
   context: StackProjectContext,
   ...names: readonly string[]
@@ -61,8 +61,8 @@ const keypairRemovedByName: TypeRemovedByName = {
 };
 
 /**
- * Containers. Heat searches a container in the account of the token's project. With a token on the
- * stack's project, no foreign container can have the name.
+ * Containers. Heat searches a container by its name in the account of the token's project. With a
+ * token on the stack's project, Heat therefore finds no container outside that project.
  */
 export const containerRemovedByName: TypeRemovedByName = {
   noun: 'Swift container',
@@ -107,8 +107,8 @@ const queueRemovedByName: TypeRemovedByName = {
 
 /**
  * Defines a type of Mistral. For an administrator, Mistral searches a name in all projects (seen on
- * Mistral 15), so a name in any other project conflicts. The listing sends no `limit`, because
- * Mistral's paging fails at rows of other projects.
+ * Mistral 15). Heat could therefore remove a resource of any other project. The listing sends no
+ * `limit`, because with a limit Mistral's paging fails at rows of other projects.
  */
 const mistralTypeRemovedByName = (
   noun: string,

@@ -57,7 +57,7 @@ export const ASSOCIATION_TYPES = [
   ...['OS::Neutron::ExtraRoute', 'AWS::EC2::SubnetRouteTableAssociation'],
 ];
 /**
- * Heat stores the metadata of these servers in a Swift object. The template may choose the name of
- * the object.
+ * Heat may store the metadata of these servers in a Swift object. The template may choose the
+ * container and the name of the object.
  */
 export const SERVER_TYPES = ['OS::Nova::Server', 'OS::Heat::DeployedServer'];

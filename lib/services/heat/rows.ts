@@ -52,8 +52,8 @@ export async function listAsAdministrator<S extends z.ZodType>(
 }
 
 /**
- * Throws if the token has no administrator role. Heat shows the project of a row only to
- * administrators, so one row with a project proves the role, even if the stack is deleted.
+ * Throws if no row proves that the token has the administrator role. Heat shows the project of a
+ * stack only to administrators, so one row with a project is the proof, even of a deleted stack.
  */
 async function assertAdministrator(api: ServiceApi, refusal: PropagatorError): Promise<void> {
   const query = { show_deleted: true, show_hidden: true, show_nested: true };

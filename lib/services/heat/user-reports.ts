@@ -6,8 +6,8 @@ export const userReports = [
   defineUserReport<Awaited<ReturnType<typeof stacksWithTrustOf>>[number]>({
     name: 'trusted-stack',
     because:
-      'A stack belongs to its project; Keystone refuses the trust of the user, which the stack ' +
-      'uses, until the user is enabled.',
+      'A stack belongs to its project and stays, although Keystone refuses the trust of the ' +
+      'disabled user that the stack uses.',
     list: stacksWithTrustOf,
     id: ({ id }) => id,
     owner: ({ user }) => user,
@@ -17,7 +17,8 @@ export const userReports = [
       'stacks that use a trust of the user no longer scale, and take no signals, until the user ' +
       'is enabled',
     advice:
-      'Heat 25 and later: if a stack must continue, a member of the project updates the stack ' +
-      '(openstack stack update --existing STACK_ID). Heat then uses a trust of that member.',
+      'Heat 25 and later: if a stack must scale or take signals before that, a member of the ' +
+      'project must update the stack (openstack stack update --existing STACK_ID). Heat then ' +
+      'uses a trust of that member.',
   }),
 ];

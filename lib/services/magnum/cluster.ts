@@ -27,8 +27,8 @@ const clusterRow = z.object({
 type ClusterRow = z.infer<typeof clusterRow>;
 
 /**
- * A deletion that takes longer than this counts as stuck. The deletion of a stack with many nodes
- * takes 15 minutes.
+ * A deletion that takes longer than this counts as stuck. The deletion of a cluster with many nodes
+ * can take 15 minutes.
  */
 const STUCK_AFTER_MILLIS = 30 * 60_000;
 
@@ -57,9 +57,9 @@ export const clustersOf = ({ api, memoize }: CommonContext): Promise<ClusterRow[
 
 /**
  * Clusters with their node groups, certificates and trustee. A token on the project is preferred:
- * the Heat driver passes the caller's token to Heat, and Heat calls the other services with it.
- * Some resources of a stack, such as keypairs, are deleted by their names, and a name is searched
- * for the caller of the request.
+ * the Heat driver passes the caller's token to Heat, and Heat calls the other services with this
+ * token. Heat deletes some resources of a stack by name, and searches the name only among the
+ * resources of the token's user or project.
  */
 export const cluster = defineType({
   name: 'cluster',
@@ -118,8 +118,8 @@ const stackRow = z.object({ id: z.string(), stack_status: z.string() });
 
 /**
  * Returns true if Heat is still deleting the stack of a cluster. A second request to Magnum would
- * then restart the deletion. Returns false if the cloud has no Heat (Cluster API drivers) or Heat
- * refuses access. A second request then does no harm.
+ * then restart the deletion. Returns false if the cloud has no Heat (Cluster API drivers), or if
+ * the call to Heat fails.
  */
 async function isHeatDeleting(
   row: ClusterRow,
@@ -148,8 +148,8 @@ async function isHeatDeleting(
 const clusterDetail = z.object({ faults: z.record(z.string(), z.string().nullable()).nullish() });
 
 /**
- * Returns the reasons for the failure of a cluster. Only the details of a cluster contain the
- * reasons of its node groups.
+ * Returns the reasons why the deletion of a cluster and of its node groups failed. A listing of
+ * clusters does not contain the reasons of node groups.
  */
 async function failureReason(row: ClusterRow, api: ServiceApi): Promise<string> {
   const answer = await api.request('GET', pathOf(row));
@@ -181,6 +181,7 @@ export const clusterOfUser = defineUserType({
     advice:
       'Kubernetes can no longer change the load balancers and volumes of the cluster, and the ' +
       'deletion of the cluster may fail. Ask another member of the project to create a new ' +
-      'cluster, or rotate its credential (Magnum API 1.12) if the driver supports it.',
+      'cluster, or to rotate the credential of this cluster (Magnum API 1.12) if the driver ' +
+      'supports it.',
   }),
 });

@@ -12,7 +12,7 @@ const pathOf = (project: string): string =>
 
 /**
  * Provisions the limit of clusters. If the project has no limit, Magnum shows the default, which
- * has no id. Before Ussuri, Magnum answers 404.
+ * has no id. Before Ussuri, Magnum then answers 404.
  */
 const quota = defineQuotaProvision<Section>({
   limitsIn: (section) => section.quota,

@@ -6,8 +6,8 @@ export const userReports = [
   defineUserReport<Awaited<ReturnType<typeof clustersOfUser>>[number]>({
     name: 'cluster-of-user',
     because:
-      'A cluster belongs to its project; it uses a trust or an application credential of the ' +
-      'user, which Keystone refuses until the user is enabled.',
+      'A cluster belongs to its project and stays, although Keystone refuses the trust or ' +
+      'application credential of the disabled user that the cluster uses.',
     list: clustersOfUser,
     id: (row) => row.uuid,
     owner: (row) => row.user_id ?? undefined,
@@ -17,7 +17,8 @@ export const userReports = [
       'Kubernetes cannot change load balancers and volumes of clusters that the user created ' +
       'until the user is enabled',
     advice:
-      'If these clusters must continue, ask another member of the project to create a new ' +
-      'cluster, or rotate its credential (Magnum API 1.12) if the driver supports it.',
+      'If Kubernetes must change these resources before that, ask another member of the project ' +
+      'to create a new cluster, or to rotate the credential of the existing cluster (Magnum API ' +
+      '1.12) if the driver supports it.',
   }),
 ];

@@ -15,7 +15,7 @@ const quotaDetail = z.object({
   quota_set: z.object({ backups: limitUsage, backup_gigabytes: limitUsage }),
 });
 
-/** Reads from the quota how many backups the project has created, and their total size in GB. */
+/** Reads from the quota how many backups the project has now, and their total size in GB. */
 async function readBackupUsage({ api, project }: ProjectContext) {
   const answer = await api.request('GET', `/quota-sets/${encodeURIComponent(project)}/detail`);
   const { backups, backup_gigabytes: gigabytes } = quotaDetail.parse(answer.json).quota_set;
@@ -41,7 +41,7 @@ const foreignShareBackupsRow = (
   blocker: {
     message:
       `Manila counts ${createdCount} backups of the project, but lists ${onOwnSharesCount} on ` +
-      'its shares',
+      'the shares of the project',
     actor: 'operator',
     advice:
       "Read the ids in Manila's database: SELECT id, share_id FROM share_backups WHERE " +

@@ -19,8 +19,8 @@ const replicaRow = z.object({
 });
 
 /**
- * All replicas of a share except one active replica, which Manila removes with the share. A row of
- * a replica has no owner field, so its owner is the owner of the share.
+ * All replicas of a share except one active replica, which Manila removes with the share. The row
+ * of a replica names no owner, so the owner of the share counts as its owner.
  */
 export const replica = defineType({
   name: 'replica',

@@ -39,8 +39,8 @@ const FAILED_DELETION: Blocker = {
 };
 
 /**
- * Deletes a resource. A resource in another error state, for example `error_deleting`, is first set
- * to `error`, because Manila then accepts its deletion.
+ * Deletes a resource. If its state is an error state other than `error`, for example
+ * `error_deleting`, it is first set to `error`, because Manila then accepts the deletion.
  */
 export async function deleteResource(
   row: { readonly status: string },
@@ -112,7 +112,7 @@ const MAX_CHECKED_DELETIONS = 5;
 /** A row, with the decision whether the run checks if the deletion of its resource is stuck. */
 export type WithStuckCheck<Row> = Row & { readonly mustCheckIfStuck: boolean };
 
-/** Adds this decision to the rows: they are checked only while few deletions are in progress. */
+/** Adds the decision to the rows: the run checks them only while few deletions are in progress. */
 export const withStuckCheck = <Row extends { readonly status: string }>(
   rows: readonly Row[],
 ): WithStuckCheck<Row>[] => {

@@ -21,7 +21,7 @@ export const shareServer = defineType({
     const [shares, groups] = await Promise.all([sharesOf(context), groupsOf(context)]);
     const usedServerIds = new Set([...shares, ...groups].map((one) => one.share_server_id));
     // The row of a replicated share names the server of only one replica. While such a share
-    // exists, every server may serve it.
+    // exists, every server may serve one of its other replicas.
     const hasReplicatedShare = shares.some((one) => one.has_replicas);
     return rows.map((row) => ({
       ...row,

@@ -95,7 +95,7 @@ export function assertResourceTypeSupported(
   throw new PropagatorError({
     code: `manila.${resourceType}.unsupported`,
     class: 'Unsupported',
-    message: `this Manila does not have this resource type (microversion ${version})`,
+    message: `this Manila does not have this resource type, which needs microversion ${version}`,
     advice: 'No action is necessary.',
     service: 'manila',
     region: context.api.region,
@@ -181,8 +181,8 @@ export const securityServicesOf = memoizedListing('/security-services/detail', (
   query: projectQuery(context),
 }));
 /**
- * Lists share servers. A row names its project only while the share network exists. The query has
- * no other parameter: for a parameter that is not a filter, Manila returns an empty list.
+ * Lists share servers. A row names its project only while the share network exists. The query
+ * contains only a filter: for a parameter that is not a filter, Manila returns an empty list.
  */
 export const serversOf = memoizedListing('/share-servers', ({ project }) => ({
   collection: 'share_servers',

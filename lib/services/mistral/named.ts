@@ -41,8 +41,8 @@ const namedRowBlocker = (row: NamedRow): Blocker | undefined =>
     : undefined);
 
 /**
- * True if a path with the name addresses this resource. Mistral's routes accept no slash and remove
- * a trailing slash, and a name of only dots means the parent path.
+ * True if a path with the name addresses this resource. Mistral's routes accept no slash in a name.
+ * A path that ends with an empty name, `.` or `..` addresses the collection or its parent.
  */
 const isAddressable = (row: Row): boolean =>
   row.name !== undefined && row.name !== null && !/\/|^\.{0,2}$/.test(row.name);
@@ -50,9 +50,11 @@ const isAddressable = (row: Row): boolean =>
 const unaddressableRemoval = (table: string): Removal => ({
   kind: 'retained',
   message:
-    'the Mistral API cannot address the resource, because its name contains a slash or ' +
-    'consists only of dots',
-  advice: `Delete its row from the table ${table} in the Mistral database. It runs nothing.`,
+    'the Mistral API cannot address the resource, because its name contains a slash, is empty, ' +
+    'or is "." or ".."',
+  advice:
+    `Delete the row of the resource from the table ${table} in the Mistral database. The ` +
+    'resource runs nothing.',
 });
 
 const CONFLICT_TEXT =

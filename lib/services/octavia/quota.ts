@@ -28,9 +28,10 @@ const QUOTAS_PATH = '/v2.0/lbaas/quotas';
 
 /**
  * Limits that were set for the project. The listing filters by project and creates no row. Octavia
- * 19 writes the defaults into the project's row with each GET and DELETE, so only values that
- * differ from the defaults count. The row also contains the usage, and no call removes the row. The
- * quota is reset last, because the reset gives the project the default limits.
+ * 19 writes the defaults into the project's row with each GET and DELETE of one quota, so only
+ * values that differ from the defaults count. The row also contains the usage, and no call removes
+ * the row. The quota is reset after the load balancers are gone, because the default limits permit
+ * new load balancers.
  */
 export const quota = defineQuota({
   dependsOn: [{ types: ['load-balancer'], strength: 'required', until: 'empty' }],
@@ -82,10 +83,10 @@ const pathOf = (project: string): string => `${QUOTAS_PATH}/${encodeURIComponent
 
 /**
  * Returns the quota rows that Octavia lists for the project, normally one or none. The first
- * request ignores a link to a next page, because Octavia adds a link after every row if
+ * answer's link to a next page is ignored, because Octavia adds a link after every row if
  * [api_settings] pagination_max_limit is negative. A row of another project means that Octavia
- * ignored the filter. The second request then lists the rows of all projects, and throws if the
- * list is not complete.
+ * ignored the filter. The function then lists the rows of all projects, and throws if the list is
+ * not complete.
  */
 async function quotaRowsOf({ api, project }: ProjectContext): Promise<z.infer<typeof quotaRow>[]> {
   const query = { project_id: project };

@@ -6,7 +6,7 @@ export const quotaSuspension = defineQuotaSuspension({
   limitNames: ['loadbalancer', 'listener', 'pool'],
   async read(context) {
     const { limits, defaults } = await readQuota(context);
-    // A limit of the project without a value is the default.
+    // The default applies to a limit without a value.
     const explicitLimits = Object.entries(limits).filter(([, limit]) => typeof limit === 'number');
     return { ...defaults, ...Object.fromEntries(explicitLimits) };
   },

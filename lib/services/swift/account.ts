@@ -4,8 +4,8 @@ import type { ApiAnswer, ProjectContext, RequestOptions, ServiceApi } from '../.
 import { withAdviceOn403 } from '../kit/errors.ts';
 
 /**
- * The page size for a cluster that does not report its maximum. If a page is larger than the
- * maximum, Swift answers 412.
+ * The page size for a cluster that does not report its maximum. To a request for larger pages than
+ * the maximum, Swift answers 412.
  */
 export const DEFAULT_PAGE_SIZE = 1000;
 
@@ -62,8 +62,9 @@ const infoBody = z.object({
 export type ClusterInfo = z.infer<typeof infoBody>;
 
 /**
- * Returns the capabilities that the cluster reports at `/info`, or `undefined` if its operator has
- * disabled `/info`. Throws only errors of class `Transient`.
+ * Returns the capabilities that the cluster reports at `/info`. Returns `undefined` if the cluster
+ * refuses the request, for example because its operator has disabled `/info`. Throws only errors of
+ * class `Transient`.
  */
 export function clusterInfoOf(context: ProjectContext): Promise<ClusterInfo | undefined> {
   return context.memoize('swift.info', async () => {

@@ -33,8 +33,9 @@ const quota = defineQuotaProvision<Section>({
 export const provision = defineProvision<Section>({
   schema,
   summary: [
-    'The limit of bytes of the account (`quota`). It requires the reseller role and the ' +
-      'middleware account_quotas. The request that sets the limit creates a missing account.',
+    'The limit of bytes of the account (`quota`). The propagator needs the role that ' +
+      'reseller_admin_role names, and Swift needs the middleware account_quotas. If the account ' +
+      'does not exist, the request that sets the limit creates it.',
   ],
   parts: [quota],
 });

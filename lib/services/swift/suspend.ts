@@ -114,13 +114,13 @@ export const publicAccessSuspension = defineSuspension<AccountOrContainer, Recor
   summary: {
     suspend:
       'Public entries (.r:, .rlistings) are removed from the read ACL of each ' +
-      'container. Keys of temporary URLs get a random prefix, so that Swift refuses signed ' +
-      'URLs.',
+      'container. Keys of temporary URLs get a random prefix, so that Swift refuses URLs that ' +
+      'were signed with the original keys.',
     record: 'The read ACL, and the names of the keys. The keys are stored only in Swift.',
     resume: 'The read ACL is written back, and the prefix is removed from the keys.',
     unchanged: [
-      'ACL entries for users and projects are not changed, because Keystone decides about their ' +
-        'tokens.',
+      'ACL entries for users and projects are not changed, because they permit access only with ' +
+        'a token of Keystone.',
       'The public access of a container or account stays, and is reported, in two cases: a key ' +
         'is too long for the prefix, or an ACL or key has characters other than ASCII.',
     ],

@@ -59,9 +59,9 @@ export const cluster = defineType({
 
 /**
  * Instances, listed with the API for administrators. The servers and volumes of an instance belong
- * to Trove's own project. Trove also removes its ports in the project's networks. If a TLS
- * certificate in Barbican names Trove as a consumer, Trove needs a token on the project to remove
- * this consumer.
+ * to Trove's own project. Trove also removes the ports of the instance in the project's networks.
+ * If a TLS certificate in Barbican names Trove as a consumer, Trove needs a token on the project to
+ * remove this consumer.
  */
 export const instance = defineType({
   name: 'instance',

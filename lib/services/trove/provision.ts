@@ -12,8 +12,8 @@ const recordedLimits = z.record(z.string(), z.number());
 
 /**
  * Limits of the project. The call that shows limits creates rows in Trove's database (safety rule:
- * listing must not create). The propagator therefore compares with its own record of the limits
- * that it has set, and does not detect limits that other clients have set.
+ * listing must not create). The propagator therefore compares the profile with its own record of
+ * the limits that it has set, and does not detect limits that other clients have set.
  */
 const quota = defineQuotaProvision<Section>({
   limitsIn: (section) => section.quota,

@@ -68,8 +68,8 @@ const MINUTE = 60_000;
 /** A deletion that takes longer than this counts as stuck and is requested again. */
 export const STUCK_AFTER_MILLIS = 15 * MINUTE;
 /**
- * A build that takes longer than this has failed: Trove itself does not wait longer
- * (`usage_timeout`, `restore_usage_timeout`).
+ * A build that takes longer than this counts as failed. By default, Trove itself does not wait
+ * longer (`usage_timeout`, `restore_usage_timeout`).
  */
 const BUILD_LIMIT_MILLIS = 60 * MINUTE;
 /**
@@ -89,9 +89,9 @@ export const isUnchangedFor = (
 ): boolean => hasElapsed(millis, changedAt(row), now());
 
 /**
- * Returns a blocker for a resource that Trove is building, or `undefined` if the build has taken
- * more than an hour. The blocker is necessary because an interrupted build would leave servers and
- * volumes in Trove's own project. The message begins with `the resource is ACTIVITY`.
+ * Returns a blocker for a resource that Trove is building or changing, or `undefined` if its row
+ * has not changed for an hour. The blocker is necessary because an interrupted build would leave
+ * servers and volumes in Trove's own project. The message begins with `the resource is ACTIVITY`.
  */
 export const buildBlocker = (
   row: DatedRow,

@@ -10,7 +10,7 @@ const containerRow = z.object({
 });
 type ContainerRow = z.infer<typeof containerRow>;
 
-/** Zun kills processes that still run this many seconds after the stop, like `docker stop`. */
+/** Zun kills processes that still run this long after the request to stop, like `docker stop`. */
 const STOP_TIMEOUT_SECONDS = 10;
 
 const callAction = async (

@@ -179,7 +179,7 @@ describe('the backups of Manila', () => {
         resourceType: 'manila.backup',
         class: 'Blocked',
         actor: 'operator',
-        message: 'Manila counts 1 backups of the project, but lists 0 on its shares',
+        message: 'Manila counts 1 backups of the project, but lists 0 on the shares of the project',
       }),
     );
     tables().of.backup.delete(elsewhere.id);
