@@ -15,8 +15,8 @@ const MADE_ON_UNIX = (3 << 8) | 20;
 const MODE = 0o100644 << 16;
 
 /**
- * Creates a zip for Lambda, without the extensions for more than 4 GB. Each file has a header with
- * its data. The central directory at the end repeats the headers, with the offset of each file.
+ * Creates a zip for Lambda, without the extensions for more than 4 GB. A header precedes the data
+ * of each file. The central directory at the end repeats the headers, with the offset of each file.
  */
 export function zip(entries: readonly ZipEntry[]): Buffer {
   const [files, centralDirectory]: [Buffer[], Buffer[]] = [[], []];

@@ -118,7 +118,7 @@ const queueRows = ({ prefix, topology }: Stack) =>
     ];
   });
 
-/** Builds a widget with the text of each runbook. The links to files become plain text. */
+/** Builds one widget per runbook, with its text. The links to files become plain text. */
 const runbookWidgets = () =>
   RUNBOOKS.map((name, index) => {
     const page = new URL(`../../../docs/runbooks/${name}.md`, import.meta.url);

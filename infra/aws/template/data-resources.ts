@@ -15,7 +15,7 @@ import type { Stack } from './stack.ts';
 /**
  * With these policies, CloudFormation keeps a resource when the stack is removed or the resource is
  * replaced. If the deployment that creates the resource fails, CloudFormation deletes the empty
- * resource, because the next deployment needs its name.
+ * resource, so that the next deployment can use its name.
  */
 const RETENTION_POLICIES = {
   DeletionPolicy: 'RetainExceptOnCreate',

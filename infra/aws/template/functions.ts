@@ -26,7 +26,8 @@ export interface FunctionDefinition {
 /**
  * True if the function sends messages with a delay of more than 15 minutes, the limit of SQS. These
  * functions are the coordinator, all functions that send messages from the outbox of the
- * coordinator, and `ingest`, which waits as long as a `Retry-After` of Keystone demands.
+ * coordinator, and `ingest`, which postpones notifications for as long as a `Retry-After` of
+ * Keystone demands.
  */
 export const needsSchedules = ({ name, flushesOutboxes }: FunctionDefinition): boolean =>
   flushesOutboxes || name === 'ingest';
@@ -60,7 +61,7 @@ export function functionsOf({ topology }: Stack): FunctionDefinition[] {
   );
   const api: FunctionDefinition = {
     name: 'api',
-    description: 'Answers operators',
+    description: 'Answers the requests to the HTTP API',
     timeoutSeconds: 29,
     memoryMegabytes: 512,
     flushesOutboxes: true,
@@ -78,7 +79,7 @@ export function functionsOf({ topology }: Stack): FunctionDefinition[] {
 const DESCRIPTIONS = {
   ingest: () => 'Reads notifications and requests the current state from Keystone',
   coordinate: () => 'Runs each operation, service by service',
-  service: (queue: string) => `Empties ${queue.slice('service-'.length)}`,
+  service: (queue: string) => `Runs the tasks of ${queue.slice('service-'.length)}`,
 } as const;
 
 /**

@@ -77,7 +77,7 @@ const Parameters = z.object({
   securityGroups: idList(/^sg-\w+$/, 'sg-1').default(''),
   /**
    * The ARN of a KMS key of the operator for the bus, queues, table, secret, topics and logs. The
-   * default is a key of AWS. The policy of the key must permit these AWS services (docs/aws.md).
+   * default is a key of AWS. The policy of the key must contain the statements in docs/aws.md.
    */
   kmsKey: z
     .string()
@@ -146,7 +146,7 @@ const Parameters = z.object({
       'write the ARN of a certificate: arn:aws:acm:…:certificate/…',
     )
     .default(''),
-  /** The maximum number of requests to the API per second. API Gateway answers 429 to others. */
+  /** The maximum number of requests to the API per second. Further requests are answered 429. */
   apiRate: wholeNumber(1, 10_000).default('50'),
 });
 export type Parameters = Readonly<z.infer<typeof Parameters>>;

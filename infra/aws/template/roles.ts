@@ -61,7 +61,7 @@ function functionRole(definition: FunctionDefinition, stack: Stack): Resource {
   };
 }
 
-/** The function of a service reads the table, and writes only documents: {@link documentWrites}. */
+/** The function of a service reads all rows, and writes only some: {@link documentWrites}. */
 const READ_ACTIONS = ['dynamodb:GetItem', 'dynamodb:BatchGetItem', 'dynamodb:Query'];
 const WRITE_ACTIONS = [
   ...READ_ACTIONS,
@@ -70,8 +70,8 @@ const WRITE_ACTIONS = [
   ),
 ];
 /**
- * The collections that the function of every service writes: the resources in a plan, and resources
- * that are not in an approved plan.
+ * The collections of documents that the function of every service writes: the resources in a plan,
+ * and resources that are not in an approved plan.
  */
 const PLAN_COLLECTIONS = ['plan', 'drift'] as const;
 /**
@@ -156,9 +156,9 @@ function allQueuesPermissions({ name }: FunctionDefinition, { topology }: Stack)
 }
 
 /**
- * Returns the queue to which a function sends delayed messages. `ingest` postpones notifications.
- * An HTTP plugin may report later. Its function then sends a delayed message to the coordinator,
- * which looks for the report.
+ * Returns the queue to which a function sends delayed messages. `ingest` sends a notification that
+ * it postpones to its own queue. If an HTTP plugin reports later, its function sends a delayed
+ * message to the coordinator, which then looks for the report.
  */
 function delayedMessageQueue(
   name: FunctionDefinition['name'],

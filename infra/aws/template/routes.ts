@@ -22,8 +22,8 @@ const DECISION_EVENTS = [
   'task.discarded',
 ] as const satisfies readonly Message['type'][];
 /**
- * The maximum size of a message in SQS. A queue without this property may have a limit of a quarter
- * of this size.
+ * The maximum size of a message in SQS. A queue without this property may have a smaller limit
+ * (256 KiB).
  */
 const MAX_BYTES = 1024 * 1024;
 
@@ -77,7 +77,7 @@ const busResources = ({ topology, prefix, parameters }: Stack): Resources => ({
     Type: 'AWS::Events::Archive',
     Properties: {
       ArchiveName: prefix,
-      Description: 'All events, for a replay',
+      Description: 'All events except decisions of persons, for a replay',
       SourceArn: getAttribute('Bus'),
       // A replay must not repeat a person's decision, so the archive omits these messages.
       EventPattern: {

@@ -83,7 +83,8 @@ function checkStage(stage: string): void {
 }
 
 /**
- * Throws if a function would have a longer name than Lambda permits. It has the name of its queue.
+ * Throws if a function would have a longer name than Lambda permits. A function has the name of its
+ * queue.
  */
 function checkNames({ queues }: Stack['topology']): void {
   const [longest = ''] = queues.map(({ name }) => name).sort((a, b) => b.length - a.length);
