@@ -34,8 +34,8 @@ export const needsSchedules = ({ name, flushesOutboxes }: FunctionDefinition): b
 
 /**
  * The maximum number of concurrent invocations of a function. More coordinators would only cause
- * more lock conflicts. The function of a service needs few invocations, because the API of the
- * service limits the number of calls.
+ * more lock conflicts. The limit for the function of a service protects the API of the service,
+ * because each invocation makes several calls at the same time.
  */
 const MAX_CONCURRENCY = { ingest: 2, coordinate: 5, service: 4 } as const;
 

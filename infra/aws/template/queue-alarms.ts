@@ -61,8 +61,9 @@ export function queueAlarms({
  * retention time. Half of this time is a week, the longest time that an alarm covers. The metric
  * with the age of the oldest message is no alternative: SQS excludes messages that were received
  * three times or more, and each listing of the dead letters receives all messages. If SQS itself
- * moved a message to this queue, SQS deletes it earlier than the text of the alarm says: its
- * retention time begins when it was first sent. `messages`: the name of the messages in the text.
+ * moved a message to this queue, the message expires earlier than the text of the alarm says: its
+ * retention time began when the message was first sent. `messages`: the name of the messages in the
+ * text of the alarm.
  */
 const expiryAlarm = (
   deadLetterQueue: { readonly name: string; readonly retentionSeconds: number },

@@ -156,9 +156,9 @@ function allQueuesPermissions({ name }: FunctionDefinition, { topology }: Stack)
 }
 
 /**
- * Returns the queue to which a function sends delayed messages. `ingest` sends a notification that
- * it postpones to its own queue. If an HTTP plugin reports later, its function sends a delayed
- * message to the coordinator, which then looks for the report.
+ * Returns the queue to which a function sends delayed messages. `ingest` postpones a
+ * notification by a delayed message to its own queue. If an HTTP plugin reports later, its function
+ * sends a delayed message to the coordinator, which then looks for the report.
  */
 function delayedMessageQueue(
   name: FunctionDefinition['name'],

@@ -48,6 +48,7 @@ function ignoreReported(error) {
 }
 
 /**
- * All other errors, for example a TypeError, are a defect of the code, and keep their stack trace.
+ * True for an error whose text is for the operator. Any other error, for example a TypeError, is a
+ * defect of the code, and keeps its stack trace.
  */
 const isForOperators = (error) => error instanceof PropagatorError || error.constructor === Error;

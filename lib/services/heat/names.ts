@@ -107,8 +107,8 @@ const queueRemovedByName: TypeRemovedByName = {
 
 /**
  * Defines a type of Mistral. For an administrator, Mistral searches a name in all projects (seen on
- * Mistral 15). Heat could therefore remove a resource of any other project. The listing sends no
- * `limit`, because with a limit Mistral's paging fails at rows of other projects.
+ * Mistral 15). Heat could therefore remove a resource with the same name in any other project. The
+ * listing sends no `limit`, because with a limit Mistral's paging fails at rows of other projects.
  */
 const mistralTypeRemovedByName = (
   noun: string,

@@ -112,7 +112,7 @@ const MAX_CHECKED_DELETIONS = 5;
 /** A row, with the decision whether the run checks if the deletion of its resource is stuck. */
 export type WithStuckCheck<Row> = Row & { readonly mustCheckIfStuck: boolean };
 
-/** Adds the decision to the rows: the run checks them only while few deletions are in progress. */
+/** Adds `mustCheckIfStuck` to the rows: true only while few deletions are in progress. */
 export const withStuckCheck = <Row extends { readonly status: string }>(
   rows: readonly Row[],
 ): WithStuckCheck<Row>[] => {

@@ -99,7 +99,7 @@ export const share = defineType<ShareWithBlocker>({
 
 type ShareIds = ReadonlySet<string | null | undefined>;
 
-/** The ids of shares that cannot be deleted yet, by the type of the resources that prevent it. */
+/** The ids of shares that cannot be deleted yet, because another resource needs or locks them. */
 interface ShareUses {
   readonly idsWithSnapshots: ShareIds;
   readonly idsWithBackups: ShareIds;

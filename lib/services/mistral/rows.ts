@@ -67,7 +67,7 @@ export const listEventTriggers = async (context: ProjectContext): Promise<Row[]>
 export const listEventTriggersAgain = (context: ProjectContext): Promise<Row[]> =>
   context.memoize('mistral.event_triggers.again', () => listEventTriggers(context));
 
-/** Converts a 404 to class `Unsupported`: only later releases have the collection. */
+/** Converts a 404 to class `Unsupported`. The 404 means that this release lacks the collection. */
 export function asUnsupportedError(error: unknown, resourceType: string, release: string): unknown {
   if (!(error instanceof PropagatorError) || error.class !== 'Gone') return error;
   return new PropagatorError({

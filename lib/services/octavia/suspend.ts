@@ -106,7 +106,9 @@ export const loadBalancerSuspension = defineSuspension<BalancerRow, object>({
         message:
           `a load balancer is in provisioning status ${status}, in which Octavia refuses every ` +
           'update',
-        advice: 'Repair it (openstack loadbalancer failover), then run the operation again.',
+        advice:
+          'Repair the load balancer (openstack loadbalancer failover), then run the operation ' +
+          'again.',
       };
     if (row.hasCertificate)
       return {
@@ -115,7 +117,8 @@ export const loadBalancerSuspension = defineSuspension<BalancerRow, object>({
           'a load balancer with certificates stays up: with an update, Octavia would drop each ' +
           'listener whose certificate it cannot read',
         advice:
-          'If it must not answer requests, set it down: openstack loadbalancer set --disable ID.',
+          'If the load balancer must not answer requests, set it down: openstack loadbalancer ' +
+          'set --disable ID.',
       };
     return { kind: 'suspend', recordedState: {} };
   },

@@ -24,9 +24,9 @@ export const recordedAccess = z.object({
 export type RecordedAccess = z.infer<typeof recordedAccess>;
 
 /**
- * Matches the random prefix of a masked key. The original key follows the prefix. A key is a
- * secret, so it is stored only in Swift. Swift does not show keys to users that can only read the
- * container.
+ * Matches the random prefix of a masked key. The original key follows the prefix, so the propagator
+ * need not store the key, which is a secret. Swift does not show keys to users that can only read
+ * the container.
  */
 const MASK_PATTERN = /^kp1:[0-9a-f]{32}:/;
 /** The maximum length of a key: Swift's default limit for a metadata value. */

@@ -114,8 +114,8 @@ export const isSlowBuild = (row: DatedRow, context: Pick<ProjectContext, 'now'>)
 
 /**
  * Calls `remove`, and converts a refusal to a blocker. Trove answers 400, 403 or 422 where other
- * services answer 409. The error is therefore a refusal only if its message matches `refusalText`.
- * Throws any other error again.
+ * services answer 409. These answers also have other causes, so an error is a refusal only if its
+ * message matches `refusalText`. Throws any other error again.
  */
 export async function removeUnlessRefused(
   refusalText: RegExp,

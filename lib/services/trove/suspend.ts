@@ -77,7 +77,7 @@ export const databaseSuspension = defineSuspension<InstanceRow, object>({
       return {
         kind: 'report-only',
         message: 'an instance keeps running, because it is a member of a cluster',
-        advice: 'If it must not answer requests, close its port in a security group.',
+        advice: 'If the instance must not answer requests, close its port in a security group.',
       };
     return { kind: 'suspend', recordedState: {} };
   },
