@@ -46,8 +46,8 @@ function refusalAdvice({ action, id, recovery, scope }: Operation): string {
     );
   if (action === 'cleanup')
     return (
-      'No resource was changed. If the account is really gone, run it again: propagator ' +
-      `operation rerun ${id} --reason "…"`
+      'No resource was changed. If Keystone no longer has the account, run the operation again: ' +
+      `propagator operation rerun ${id} --reason "…"`
     );
   return `No resource was changed. ${startAdvice(action, scope)}`;
 }

@@ -45,8 +45,8 @@ export function holdAtHourlyCap(transaction: OperationTransaction, step: StepInp
   if (isExempt || step.startedLastHour < step.maxOperationsPerHour) return false;
   holdOperation(
     transaction,
-    `${step.startedLastHour} operations have started within the last hour, the cap is ` +
-      `${step.maxOperationsPerHour}`,
+    `${step.startedLastHour} operations have started within the last hour, and the cap ` +
+      `is ${step.maxOperationsPerHour}`,
     step.now,
   );
   return true;
@@ -84,5 +84,5 @@ function exceededCapReason(transaction: OperationTransaction, step: StepInput): 
   );
   if (mayExceedCaps(transaction.operation) || foundCount <= step.maxResourcesPerOperation)
     return undefined;
-  return `it holds ${foundCount} resources, the cap is ${step.maxResourcesPerOperation}`;
+  return `the account has ${foundCount} resources, and the cap is ${step.maxResourcesPerOperation}`;
 }

@@ -61,7 +61,7 @@ function accountStateRefusal(
       'Find out which user restored it in Keystone.',
     );
   if (phase === 'pre-delete') return preDeleteRefusal(accountState, disabledDomain);
-  // Every other run needs a disabled project, in which no user can work.
+  // A run of phase `apply` needs a disabled project, in which no user can work.
   return accountState === 'disabled'
     ? undefined
     : blockedCondition(

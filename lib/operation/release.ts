@@ -84,7 +84,7 @@ function continueReleased(
   else beginChanges(transaction, now);
 }
 
-/** Moves the operation to the state in which it waits for this Keystone action, and requests it. */
+/** Requests the Keystone action, and moves the operation to the state in which it is awaited. */
 function requestAction(
   transaction: OperationTransaction,
   what: KeystoneAction['what'],

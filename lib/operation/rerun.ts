@@ -37,7 +37,7 @@ export function openRerun(input: RerunInput): RequestAnswer {
     cleanups,
     mode: input.mode,
     now,
-    // The deletion is old, and a person has decided, so no grace period is needed.
+    // The deletion is old, and a person requests the rerun, so no grace period is needed.
     gracePeriodMillis: 0,
     protectedBecause: undefined,
     rerun: { of: earlierOperation.id, by, reason, at: now },

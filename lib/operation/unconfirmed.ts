@@ -80,10 +80,10 @@ export function applyContradictingAnswer(
     transaction.operation = refuseOperation(operation, reason, step.now);
     return;
   }
-  // Keystone shows the account, so an earlier 404 does not count.
   const advice =
     'The answer may be stale, or the notification forged. Nothing is removed. The propagator ' +
     'asks Keystone again for one minute.';
+  // Keystone shows the account, so an earlier 404 does not count.
   transaction.operation = { ...operation, confirmedAt: [], hold: { reason, since, advice } };
   requestNextConfirmation(transaction, delaySecondsWhileUnchanged(since, step));
 }

@@ -280,7 +280,10 @@ Waived
 
 describe('propagator operation list', () => {
   it('has one line per operation', () => {
-    const held = { state: 'held', hold: { reason: 'it holds 30000 resources, the cap is 20000' } };
+    const held = {
+      state: 'held',
+      hold: { reason: 'the account has 30000 resources, and the cap is 20000' },
+    };
     const user = {
       id: 'op-ba9876543210',
       scope: { type: 'user', id: 'u2' },
@@ -293,7 +296,7 @@ describe('propagator operation list', () => {
     ).toBe(
       `
 OPERATION        ACCOUNT       STATE     FOUND  REMOVED   LEFT  DURATION  WAITING FOR
-op-0123456789ab  project shop  held      30000        0  30000  1m 0s     it holds 30000 resources, the cap is 20000
+op-0123456789ab  project shop  held      30000        0  30000  1m 0s     the account has 30000 resources, and the cap is 20000
 op-ba9876543210  user u2       finished      0        0      0  30s`.slice(1),
     );
     expect(showOperations({ operations: [] }, NOON, plain)).toBe('No operations.');

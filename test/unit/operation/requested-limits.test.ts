@@ -69,7 +69,7 @@ describe('the cap on resources', () => {
     await simulation.settle();
     expect(simulation.operation).toMatchObject({
       state: 'held',
-      hold: { reason: 'it holds 10 resources, the cap is 3' },
+      hold: { reason: 'the account has 10 resources, and the cap is 3' },
     });
     expectUntouched(simulation);
     await simulation.release();
@@ -90,7 +90,7 @@ describe('the cap on resources', () => {
     await simulation.settle();
     expect(simulation.operation).toMatchObject({
       state: 'held',
-      hold: { reason: expect.stringMatching(/^it holds 1\d resources, the cap is 13$/) },
+      hold: { reason: expect.stringMatching(/^the account has 1\d resources, and the cap is 13$/) },
     });
     await simulation.release();
     const tookRole = await simulation.until(() => simulation.cloud.roles.size > 0);

@@ -266,7 +266,7 @@ describe('safety rule "Caps and a stop switch"', () => {
     const [held] = [...simulation.engine.operations.values()];
     expect(held).toMatchObject({
       state: 'held',
-      hold: { reason: 'it holds 9 resources, the cap is 8' },
+      hold: { reason: 'the account has 9 resources, and the cap is 8' },
     });
     expect(simulation.resources(TARGET)).toBe(9);
     if (!held) throw new Error('no operation is held');
