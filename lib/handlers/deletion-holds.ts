@@ -121,16 +121,34 @@ export function heldResourceFinder({ engine, now }: HoldDeps) {
   };
   return async (
     resourceType: string,
-    resources: readonly Pick<Resource, 'id'>[],
+    resources: readonly Pick<Resource, 'id' | 'idsDeletedTogether'>[],
   ): Promise<Map<string, Blocker>> => {
     const blockerById = new Map<string, Blocker>();
     const holdsInForce = (await allHolds()).filter((hold) => isInForce(hold, now()));
     if (holdsInForce.length === 0) return blockerById;
     const holdByKey = new Map(holdsInForce.map((hold) => [hold.id, hold]));
-    for (const { id } of resources) {
-      const hold = holdByKey.get(`${resourceType}/${id}`);
-      if (hold) blockerById.set(id, describeHold(hold));
-    }
+    const addBlocker = async (resource: (typeof resources)[number]): Promise<void> => {
+      const hold = holdByKey.get(`${resourceType}/${resource.id}`);
+      const blocker = hold ? describeHold(hold) : await togetherBlocker(resource, holdsInForce);
+      if (blocker) blockerById.set(resource.id, blocker);
+    };
+    await Promise.all(resources.map(addBlocker));
     return blockerById;
   };
+}
+
+/**
+ * Returns the blocker of a resource whose deletion would also delete a resource with a hold, or
+ * `undefined`. Only ids are compared, because the service may have another name for the type.
+ */
+async function togetherBlocker(
+  { idsDeletedTogether }: Pick<Resource, 'idsDeletedTogether'>,
+  holdsInForce: readonly DeletionHold[],
+): Promise<Blocker | undefined> {
+  const ids = new Set(await idsDeletedTogether?.());
+  const hold = holdsInForce.find(({ id }) => ids.has(id.slice(id.indexOf('/') + 1)));
+  if (!hold) return undefined;
+  const blocker = describeHold(hold);
+  const message = `the service would delete it together with a held resource: ${blocker.message}`;
+  return { ...blocker, message };
 }

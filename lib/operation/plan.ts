@@ -125,8 +125,10 @@ function plannedService(task: Task): PlannedService {
   const types = Object.entries(task.counts)
     .map(([resourceType, { found }]) => ({ resourceType, count: found }))
     .filter(({ count }) => count > 0);
+  // If the service could not be listed at all, the plan shows its error instead of these types.
+  const isUnlistable = task.state === 'unreachable' && task.error !== undefined;
   const unlisted = Object.entries(task.verifications)
-    .filter(([, { status }]) => status === 'unknown')
+    .filter(([, { status }]) => status === 'unknown' && !isUnlistable)
     .map(([name]) => name);
   return {
     service: task.service,

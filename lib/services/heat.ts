@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { defineService, defineType, type ProjectContext, type Removal } from '../task/service.ts';
 import { preDeleteHookBlocker } from './heat/environment.ts';
-import { foreignEffectBlocker } from './heat/foreign-effects.ts';
+import { foreignEffectBlocker, physicalIdsOf } from './heat/foreign-effects.ts';
 import { configsOf, pathOfStack, rootStacksOf, type StackRow } from './heat/rows.ts';
 import { trustedStack } from './heat/trusts.ts';
 import { userReports } from './heat/user-reports.ts';
@@ -50,6 +50,7 @@ const stack = defineType({
   owner: (row) => row.project ?? undefined,
   label: (row) => row.stack_name,
   createdAt: (row) => epochMillisOf(row.creation_time),
+  idsDeletedTogether: (row, { api }) => physicalIdsOf(row, api),
   async remove(row, context): Promise<Removal> {
     const isDeleting = row.stack_status === 'DELETE_IN_PROGRESS';
     const removal = isDeleting ? await inProgressRemoval(row, context) : undefined;

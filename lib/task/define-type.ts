@@ -113,5 +113,8 @@ const resourceOf = <Row, Context>(
   label: definition.label?.(row),
   createdAt: definition.createdAt?.(row) || undefined,
   blocked: definition.isHeld?.(row) ? HELD_BLOCKER : definition.blocked?.(row, context),
+  idsDeletedTogether:
+    definition.idsDeletedTogether &&
+    (async () => (await definition.idsDeletedTogether?.(row, context)) ?? []),
   remove: () => definition.remove(row, context),
 });

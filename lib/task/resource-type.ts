@@ -43,6 +43,11 @@ export interface Resource {
   readonly createdAt?: number | undefined;
   /** Why the resource must not be removed now, in any phase; `undefined` if it may be removed. */
   blocked: Blocker | undefined;
+  /**
+   * Returns the ids of other resources that the service deletes together with this resource. A hold
+   * on one of them also keeps this resource. `undefined`: the service deletes no other resource.
+   */
+  readonly idsDeletedTogether?: (() => Promise<readonly string[]>) | undefined;
   /** Requests the removal. The removal may be repeated. Throws {@link PropagatorError}. */
   remove(): Promise<Removal>;
 }
@@ -146,6 +151,12 @@ export interface ResourceTypeDefinition<Row, Context = ProjectContext> {
   createdAt?(row: Row): number;
   /** True if the resource itself carries a hold, in its tags or metadata (`propagator:hold`). */
   isHeld?(row: Row): boolean;
+  /**
+   * Returns the ids of other resources, of any type and service, that the service deletes together
+   * with this row, for example the subnets of a network. A hold on one of them also keeps this row.
+   * Called only while a hold on a resource is in force.
+   */
+  idsDeletedTogether?(row: Row, context: Context): readonly string[] | Promise<readonly string[]>;
   /**
    * Returns why this row must not be removed now, for example because a load balancer still owns
    * the port. The row counts as left.

@@ -112,7 +112,7 @@ async function deletePlanned(
   terminal: Terminal,
 ): Promise<void> {
   const { operations } = await terminal.client.get(
-    `/v1/operations${queryString({ [kind]: id })}`,
+    `/v1/operations${queryString({ [kind]: id, limit: '1000' })}`,
     OperationsShape,
   );
   const plan = operations.find(

@@ -1,4 +1,10 @@
-import { type Blocker, defineType, type ProjectContext, type Removal } from '../../task/service.ts';
+import {
+  type Blocker,
+  defineType,
+  HOLD_TAG,
+  type ProjectContext,
+  type Removal,
+} from '../../task/service.ts';
 import { temporaryBlocker } from '../kit/blockers.ts';
 import {
   attachmentsOf,
@@ -33,12 +39,14 @@ export const group = defineType({
           snapshots.some((one) => volumeIds.has(one.volume_id)),
         hasAttachedVolume: attachments.some((one) => volumeIds.has(one.volume_id)),
       });
-      return { ...row, blocker, lastChangeAt: latestChangeAt(volumesOfGroup) };
+      return { ...row, blocker, lastChangeAt: latestChangeAt(volumesOfGroup), volumesOfGroup };
     });
   },
   id: (row) => row.id,
   owner: (row) => row.project_id ?? undefined,
   label: (row) => row.name ?? undefined,
+  isHeld: (row) => row.volumesOfGroup.some(({ metadata }) => HOLD_TAG in (metadata ?? {})),
+  idsDeletedTogether: (row) => row.volumesOfGroup.map(({ id }) => id),
   blocked: (row) => row.blocker,
   async remove(row, context): Promise<Removal> {
     // The row of a group does not show the time of the last change. The time of the newest change

@@ -96,14 +96,19 @@ export const groupSnapshot = defineType({
     // The row of a group snapshot does not show the time of the deletion request. The time of the
     // newest change of a snapshot in the group snapshot is used instead.
     const snapshots = await snapshotsOf(context);
-    return rows.map((row) => ({
-      ...row,
-      lastChangeAt: latestChangeAt(snapshots.filter((one) => one.group_snapshot_id === row.id)),
-    }));
+    return rows.map((row) => {
+      const members = snapshots.filter((one) => one.group_snapshot_id === row.id);
+      return {
+        ...row,
+        lastChangeAt: latestChangeAt(members),
+        snapshotIds: members.map(({ id }) => id),
+      };
+    });
   },
   id: (row) => row.id,
   owner: (row) => row.project_id ?? undefined,
   label: (row) => row.name ?? undefined,
+  idsDeletedTogether: (row) => row.snapshotIds,
   blocked: (row) =>
     [...DELETABLE_COPY_STATES, 'deleting'].includes(row.status) || row.status.startsWith('error')
       ? undefined

@@ -23,6 +23,7 @@ const zoneRow = z.object({
   shared: z.boolean().nullish(),
 });
 type ZoneRow = z.infer<typeof zoneRow>;
+const recordsetIdRow = z.object({ id: z.string(), project_id: optionalText });
 
 /** Returns the zones of the project and the zones that are shared with it. */
 export const visibleZones = (context: ProjectContext): Promise<ZoneRow[]> =>
@@ -72,6 +73,11 @@ export const zone = defineType<ZoneRow & { readonly hasChild: boolean }>({
   id: (row) => row.id,
   owner: ownerOf,
   label: (row) => row.name,
+  idsDeletedTogether: async (row, context) => {
+    const path = `/v2/zones/${encodeURIComponent(row.id)}/recordsets`;
+    const recordsets = await listAsProject(context, path, 'recordsets', recordsetIdRow);
+    return recordsets.map(({ id }) => id);
+  },
   blocked: (row) =>
     row.hasChild
       ? { message: 'the child zones of the zone must be deleted first', actor: 'none' }

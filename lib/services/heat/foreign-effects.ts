@@ -44,6 +44,13 @@ async function resourcesOf(row: StackRow, api: ServiceApi): Promise<ResourceRow[
   return rows.filter((resource) => resource.resource_status !== 'DELETE_COMPLETE');
 }
 
+/**
+ * Returns the ids of the resources of a stack in their own services, for example of servers and
+ * volumes. Heat deletes these resources with the stack.
+ */
+export const physicalIdsOf = async (row: StackRow, api: ServiceApi): Promise<string[]> =>
+  (await resourcesOf(row, api)).flatMap(({ physical_resource_id: id }) => (id ? [id] : []));
+
 const isUnfinished = ({ resource_status: status }: ResourceRow): boolean =>
   !status.endsWith('_COMPLETE') && !status.startsWith('DELETE_');
 

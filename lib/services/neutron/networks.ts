@@ -83,6 +83,7 @@ const network = defineType({
   id: (row) => row.id,
   owner: (row) => ownerOf(row),
   label: (row) => labelOf(row),
+  idsDeletedTogether: (row) => row.subnets ?? [],
   blocked(row): Blocker | undefined {
     if (row['router:external'])
       return {

@@ -12,6 +12,9 @@ const serverRow = z.object({
   created: z.string().nullish(),
   updated: z.string().nullish(),
   'OS-EXT-STS:task_state': z.string().nullish(),
+  'os-extended-volumes:volumes_attached': z
+    .array(z.object({ id: z.string(), delete_on_termination: z.boolean().nullish() }))
+    .nullish(),
 });
 /**
  * A server that Nova lists. If Nova lists none but may hide some, one row stands for all hidden

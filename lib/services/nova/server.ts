@@ -166,6 +166,10 @@ export const server = defineType<ServerRow>({
   label: (row) => row.name ?? undefined,
   createdAt: (row) => epochMillisOf(row.created),
   isHeld: ({ metadata }) => HOLD_TAG in (metadata ?? {}),
+  idsDeletedTogether: (row) =>
+    (row['os-extended-volumes:volumes_attached'] ?? []).flatMap((volume) =>
+      volume.delete_on_termination ? [volume.id] : [],
+    ),
   blocked: ({ hiddenServersBlocker }) => hiddenServersBlocker,
   remove: removeServer,
   batch: { maxItems: DELETE_BATCH_SIZE, remove: removeServers },

@@ -41,6 +41,10 @@ export const cluster = defineType({
   id: (row) => row.id,
   owner: (row) => row.tenant_id ?? undefined,
   label: (row) => row.name ?? undefined,
+  idsDeletedTogether: async (row, context) =>
+    (await instancesOf(context)).flatMap(({ cluster_id: cluster, id }) =>
+      cluster === row.id ? [id] : [],
+    ),
   blocked: (row, context) =>
     isBusy(row) ? buildBlocker(row, context, `busy (${row.task.name})`) : undefined,
   async remove(row, context): Promise<Removal> {

@@ -12,7 +12,9 @@ import { clientOfAnn, typeLine } from './type-line.ts';
  * waits. `answer`: the answer to each question. Without `answer` there is no terminal.
  */
 function commandLine(simulation: StatefulSimulation, answer?: string) {
+  const urls: string[] = [];
   const send = async (url: string, init: RequestInit) => {
+    urls.push(url);
     // The event streams of the API use the real clock, so the operation ends before the command
     // reads it.
     if (url.endsWith('/events')) await simulation.settle();
@@ -34,7 +36,7 @@ function commandLine(simulation: StatefulSimulation, answer?: string) {
       ...(answer === undefined ? {} : { ask }),
       sleep: () => simulation.settle(),
     });
-  return { type, questions };
+  return { type, questions, urls };
 }
 
 describe('propagator project plan', () => {
@@ -326,7 +328,7 @@ describe('propagator domain', () => {
 
   it('delete of a script needs the digest of the plan of the domain', async () => {
     const simulation = simulationOfDomain();
-    const { type } = commandLine(simulation);
+    const { type, urls } = commandLine(simulation);
     const { out: digest } = await type(`domain plan ${DOMAIN} -f value -c Digest`);
     expect(await type(`domain delete ${DOMAIN}`)).toMatchObject({
       code: 1,
@@ -336,6 +338,8 @@ describe('propagator domain', () => {
       code: 0,
       out: expect.stringContaining('carries out'),
     });
+    // The list also has the plan of each project, of which a domain may have 500.
+    expect(urls).toContainEqual(expect.stringMatching(/operations\?domain=customer&limit=1000$/));
     await simulation.settle();
     expect(simulation.domainOperation.state).toBe('finished');
   });

@@ -78,6 +78,11 @@ describe('the plan of a project', () => {
         { service: 'network', message: 'it could not be listed: it does not feel well' },
       ],
     });
+    const unlisted = (shown.services as { service: string; unlisted: string[] }[]).map(
+      ({ service, unlisted: types }) => [service, types],
+    );
+    expect(unlisted).toContainEqual(['network', []]);
+    expect(unlisted).toContainEqual(['vault', ['vault.secret']]);
     expect(simulation.engine.deadLetterList).toEqual([]);
   });
 

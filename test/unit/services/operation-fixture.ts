@@ -64,5 +64,10 @@ export function expectFinished(): void {
   expect(ends).toEqual([['finished', undefined]]);
   expect(engine.deadLetterList).toEqual([]);
   expect(fixture.rehearsal.store.resources(fixture.project)).toEqual([]);
+  expectControlsUnchanged();
+}
+
+/** Expects that the control project has the same resources as at the start. */
+export function expectControlsUnchanged(): void {
   expect(fixture.rehearsal.store.resources(fixture.control.project.id)).toEqual(controls);
 }
