@@ -30,7 +30,9 @@ export async function fetchAccountState(
       message:
         `Keystone shows ${keystoneState.id} for ${scope.id}: its database treats both ids as ` +
         'equal',
-      advice: `No resource is removed. Change the id of the other ${scope.type}.`,
+      advice:
+        `No resource is removed, because the propagator cannot distinguish the two ` +
+        `${scope.type}s. Remove the resources of ${scope.id} by hand.`,
       service: 'keystone',
     });
   if (!keystoneState.account.enabled) return 'disabled';

@@ -131,11 +131,20 @@ async function creatorBlocker(port: Port, context: ProjectContext): Promise<Bloc
   const api = (await context.apiOf(creator.service)) ?? (await context.apiOf(creator.catalogType));
   if (!api) return undefined;
   const path = creator.pathOf(port.device_id);
-  if (path !== undefined && (await api.request('GET', path, { accept: [404] })).status === 404)
-    return undefined;
+  if (path === undefined)
+    return {
+      message:
+        `the port belongs to ${creator.service} (device_owner), but its device_id contains no id ` +
+        `of a ${creator.resourceNoun}`,
+      actor: 'operator',
+      advice:
+        `If ${creator.service} no longer uses the port, delete the port: ` +
+        'openstack port delete PORT',
+    };
+  if ((await api.request('GET', path, { accept: [404] })).status === 404) return undefined;
   return {
     message: `${creator.service} still has the ${creator.resourceNoun} that uses the port`,
-    actor: path === undefined ? 'operator' : 'none',
+    actor: 'none',
     advice:
       `The propagator deletes the port when ${creator.service} no longer has ` +
       `${creator.resourceNoun} ${port.device_id}.`,

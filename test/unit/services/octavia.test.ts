@@ -211,6 +211,21 @@ describe('VIP ports, when Neutron is emptied', () => {
     expect(fixture.rehearsal.state.sideEffects).toEqual([]);
   });
 
+  it('are kept for a person if their device id names no load balancer', async () => {
+    for (const port of vips()) Object.assign(port, { device_id: 'unknown' });
+    const apiOf = async (name: string) =>
+      name === 'octavia' ? fixture.cloud.api(octavia, 'RegionOne') : undefined;
+    const report = await fixture.clean(neutron, { apiOf });
+    expect(vips()).toHaveLength(3);
+    expect(blocked(report)).toContainEqual(
+      expect.objectContaining({
+        resourceType: 'neutron.port',
+        actor: 'operator',
+        message: expect.stringContaining('its device_id contains no id of a load balancer'),
+      }),
+    );
+  });
+
   it('are removed by Neutron if their load balancer is gone', async () => {
     expect(vips()).not.toEqual([]);
     const { loadBalancers } = tables();
