@@ -53,7 +53,10 @@ const NO_PRINCIPAL_PROBLEM = problemBody(
   'The route in API Gateway must have the IAM authorizer (AWS_IAM). Deploy the stack again.',
 );
 
-/** Passes a request with an authenticated caller on, and stores the name for {@link callerOf}. */
+/**
+ * Returns the middleware that authenticates the caller, and stores the caller's name for
+ * {@link callerOf}. With tokens of the propagator, a request that only reads needs no token.
+ */
 export function authenticate(
   authentication: Authentication,
   deps: Parameters<typeof requireKeystoneToken>[1],
@@ -65,8 +68,8 @@ export function authenticate(
 }
 
 /**
- * The authenticated caller of a request, never a name from its body. Throws on a route without
- * {@link authenticate}, because that route must not change anything.
+ * The authenticated caller of a request, never a name from its body. Throws if the request has no
+ * authenticated caller: a route that records its caller must use {@link authenticate}.
  */
 export function callerOf(context: Context): string {
   const caller: string | undefined = context.get('caller');

@@ -87,9 +87,10 @@ async function addWaiver(context: Context, deps: ApiDeps): Promise<Response> {
 
 /**
  * Returns why a waiver of `type` would have no effect, or `undefined`. A service with a pre-delete
- * phase can always be waived, because another program may remove its resources. Barbican's own
- * listener is an example. Any other covered service can be waived only while one of its endpoints
- * is unreachable.
+ * phase can always be waived: after the deletion of the project, the propagator cannot list its
+ * resources, but another program may have removed them. For example, Barbican has a listener that
+ * removes the secrets of deleted projects. Any other covered service can be waived only while one
+ * of its endpoints is unreachable.
  */
 async function whyWaiverHasNoEffect(
   type: string,

@@ -115,8 +115,8 @@ const codeOf = (thrown: unknown): string =>
   thrown instanceof PropagatorError ? thrown.report.code : '';
 
 /**
- * The error codes of an API that does not stream: on AWS, with too many streams, or of an earlier
- * release.
+ * The error codes of an API that does not stream, because it runs on AWS, already has too many
+ * streams, or is of an earlier release.
  */
 const NO_STREAM_CODES: readonly string[] = ['api.stream', 'api.streams', 'api.path', 'api.input'];
 

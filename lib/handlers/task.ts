@@ -60,8 +60,8 @@ async function runAndReport(
   const run = (watch?: SilenceWatch): Promise<ServiceReport> =>
     runUnlessForbidden(service, message, taskWithOperation, deps, watch);
   try {
-    // Limit the time in which a service gives no answer to a count, because the operation waits for
-    // the first count of every service.
+    // A run of phase `plan` fails if the service is silent for too long. Otherwise one service that
+    // hangs would stop the operation, which waits for the first count of every service.
     const running =
       data.phase === 'plan'
         ? withSilenceLimit(service.name, deps.maxSilenceMillis ?? MAX_SILENCE_MILLIS, run)

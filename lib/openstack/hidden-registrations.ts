@@ -38,6 +38,9 @@ export function hiddenRegistrations(
   return [...hiddenEndpoints, ...servicesWithoutEndpoint(catalog, lists)];
 }
 
+/** The service id in the key of an endpoint whose service in the catalog has no known id. */
+const ANY_SERVICE = '';
+
 /**
  * Returns a function that tells whether an endpoint of the lists is in the catalog. `serviceIds`:
  * the ids of the listed services.
@@ -49,10 +52,12 @@ function catalogLookup(
 ): (endpoint: EndpointRow, type: string) => boolean {
   const endpointIds = new Set(catalog.flatMap(({ endpoints }) => endpoints.map(({ id }) => id)));
   // In a catalog from a template file, the ids of services are missing or differ from those of the
-  // lists. The key then has the id '', so that only the other fields are compared.
+  // lists. The key then has the service id ANY_SERVICE, so that only the other fields are compared.
   const endpointKeys = new Set(
     catalog.flatMap(({ id = '', type, endpoints }) =>
-      endpoints.map((one) => endpointKey(serviceIds.has(id) ? id : '', type, one, projectId)),
+      endpoints.map((one) =>
+        endpointKey(serviceIds.has(id) ? id : ANY_SERVICE, type, one, projectId),
+      ),
     ),
   );
   return (endpoint, type) => {
@@ -60,7 +65,7 @@ function catalogLookup(
     if (!serviceIds.has(endpoint.service_id)) return false;
     const hasKeyWith = (serviceId: string): boolean =>
       endpointKeys.has(endpointKey(serviceId, type, endpoint, projectId));
-    return hasKeyWith(endpoint.service_id) || hasKeyWith('');
+    return hasKeyWith(endpoint.service_id) || hasKeyWith(ANY_SERVICE);
   };
 }
 
@@ -99,14 +104,16 @@ function servicesWithoutEndpoint(
     ...catalog.filter(({ endpoints }) => endpoints.length > 0).map(({ id }) => id),
     ...(lists?.endpoints ?? []).map(({ service_id }) => service_id),
   ]);
-  const listedServices = (lists?.services ?? []).filter(({ id }) => !idsWithEndpoint.has(id));
-  const listedIds = new Set(listedServices.map(({ id }) => id));
+  const listedWithoutEndpoint = (lists?.services ?? []).filter(
+    ({ id }) => !idsWithEndpoint.has(id),
+  );
+  const listedIdsWithoutEndpoint = new Set(listedWithoutEndpoint.map(({ id }) => id));
   const catalogOnlyServices = catalog.filter(
     ({ id, endpoints }) =>
-      endpoints.length === 0 && !idsWithEndpoint.has(id) && !listedIds.has(id ?? ''),
+      endpoints.length === 0 && !idsWithEndpoint.has(id) && !listedIdsWithoutEndpoint.has(id ?? ''),
   );
   return [
-    ...listedServices.map(({ id, type, name, enabled }) => ({
+    ...listedWithoutEndpoint.map(({ id, type, name, enabled }) => ({
       id,
       type,
       name,

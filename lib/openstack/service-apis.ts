@@ -93,7 +93,8 @@ function endpointUrl(
     ...catalogRegistrations(catalog, project.id),
   ];
   // If all regions share one Keystone, the catalog may list its endpoint only in some regions. The
-  // propagator has logged in to this Keystone, so the endpoint of another region is used as well.
+  // propagator has logged in to this Keystone. If the region has no endpoint, the endpoint of
+  // another region is used.
   const otherRegions = service.catalogTypes.includes('identity')
     ? registrations.flatMap((registration) => registration.region ?? [])
     : [];

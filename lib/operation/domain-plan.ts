@@ -155,7 +155,8 @@ export function deepestFirst(projects: readonly ProjectToPlan[]): ProjectToPlan[
 
 /**
  * Ends the plan of a domain when the plans of all its projects have ended. If the plan of a project
- * is not complete, the plan of the domain is refused. `children`: all stored plans of the projects.
+ * has ended in another state than `observed`, the plan of the domain is refused. `children`: all
+ * stored plans of the projects.
  */
 export function endDomainPlan(
   transaction: OperationTransaction,

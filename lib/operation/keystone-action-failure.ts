@@ -32,19 +32,37 @@ export function applyActionFailure(
   error: ErrorReport,
   step: StepInput,
 ): void {
-  const { state } = transaction.operation;
+  const policy = failurePolicyOf(keystoneAction, transaction.operation.state);
+  if (policy === 'retry-revert') retryRevert(transaction, keystoneAction, error, step);
+  if (policy === 'disable-after-window') applyDisableFailure(transaction, keystoneAction, step);
+  if (policy === 'retry') retryAndShowFailure(transaction, keystoneAction, error, step);
+  if (policy === 'retry-or-hold') retryOrHold(transaction, keystoneAction, error, step);
+}
+
+/**
+ * Returns what follows a failed attempt in this state of the operation. `ignore`: no later step
+ * depends on the action.
+ */
+function failurePolicyOf(
+  keystoneAction: KeystoneAction,
+  state: Operation['state'],
+): 'retry-revert' | 'disable-after-window' | 'retry' | 'retry-or-hold' | 'ignore' {
+  if (isRevert(keystoneAction, state)) return 'retry-revert';
   const { what } = keystoneAction;
-  // Every failure of these two actions is retried: the disable during the recovery window, and the
-  // enable of a domain between its recovery window and the cleanups of its projects.
-  const isRetriedAlways = state === 'recoverable' || (state === 'confirming' && what === 'enable');
-  // In these states the next step depends on the action. Only the requested deletion of a domain
-  // has an action in state `waiting`.
-  const isNeededByLaterSteps = ['pre-delete', 'closing', 'waiting'].includes(state);
-  if (isRevert(keystoneAction, state)) retryRevert(transaction, keystoneAction, error, step);
-  else if (what === 'disable' && state === 'confirming')
-    applyDisableFailure(transaction, keystoneAction, step);
-  else if (isRetriedAlways) retryAndShowFailure(transaction, keystoneAction, error, step);
-  else if (isNeededByLaterSteps) retryOrHold(transaction, keystoneAction, error, step);
+  switch (state) {
+    case 'recoverable':
+      return 'retry';
+    case 'confirming':
+      if (what === 'disable') return 'disable-after-window';
+      // A domain is enabled again between its recovery window and the cleanups of its projects.
+      return what === 'enable' ? 'retry' : 'ignore';
+    case 'pre-delete':
+    case 'closing':
+    case 'waiting': // The requested deletion of a domain.
+      return 'retry-or-hold';
+    default:
+      return 'ignore';
+  }
 }
 
 /**
@@ -56,10 +74,10 @@ const isRevert = ({ what }: KeystoneAction, state: Operation['state']): boolean 
   what === 'revoke-role' || (what === 'enable' && (state === 'canceled' || state === 'refused'));
 
 /**
- * Applies a failed attempt to disable the account after its recovery window has ended. If the
- * window has time left, a 404 of Keystone ended the window early. The 404 may be wrong, so the
- * account must still be disabled. If no time is left, the operation continues with an enabled
- * account. The action then counts as done, so that a cancellation does not wait for its end.
+ * Applies a failed attempt to disable the account in state `confirming`. If the recovery window has
+ * time left, a 404 of Keystone has ended the window early. The 404 may be wrong, so the account
+ * must still be disabled. If no time is left, the operation continues with an enabled account. The
+ * action then counts as done, so that a cancellation does not wait for its end.
  */
 function applyDisableFailure(
   transaction: OperationTransaction,
@@ -109,16 +127,16 @@ function retryAndShowFailure(
   step: StepInput,
 ): void {
   const { operation } = transaction;
-  // A retry alone clears only an error of class `Transient` or `Gone`. For any other error a person
-  // must act.
-  const needsPerson = error.class === 'Blocked' || !mayRetrySucceed(error);
+  // For an error that a retry alone does not clear, a person must act: the hold then names what it
+  // is about.
+  const isClearedByRetry = error.class === 'Transient' || error.class === 'Gone';
   transaction.operation = {
     ...operation,
     hold: {
       reason: failureReason(operation, keystoneAction, error),
       since: keystoneAction.since,
       advice: error.advice,
-      ...(needsPerson ? { about: 'keystoneAction' } : {}),
+      ...(isClearedByRetry ? {} : { about: 'keystoneAction' }),
     },
   };
   retryAction(transaction, keystoneAction, step);

@@ -12,7 +12,8 @@ export interface RecoveryWindow {
 
 /**
  * The coordinator checks a window after a quarter of the remaining time, and at least every six
- * hours. A clock that was set forward therefore cannot end a window immediately.
+ * hours. Each check counts at most 1.25 times its delay as elapsed ({@link withElapsedTime}). Short
+ * delays therefore limit the effect of a clock that was set forward.
  */
 const MAX_CHECK_MILLIS = 6 * 3_600_000;
 const MIN_CHECK_MILLIS = 5000;
@@ -103,23 +104,22 @@ export const mayHaveDisabledAccount = (recovery: Recovery | undefined): boolean 
 /**
  * Returns the window after an attempt to disable its account:
  *
- * - If no call was sent, Keystone showed the account as enabled, and no earlier attempt has set
- *   `hasDisabled`, it becomes false.
- * - If `hasDisabled` is false and Keystone showed the account as disabled right before the call, a
- *   person has disabled the account. `hasDisabled` stays false.
- * - After any other call that was sent, `hasDisabled` becomes true.
+ * - `hasDisabled` becomes true if a call was sent. Exception: `hasDisabled` is false, and Keystone
+ *   showed the account as disabled right before the call. A person has then disabled the account.
+ * - `hasDisabled` becomes false if it is unset, no call was sent, and Keystone showed the account
+ *   as enabled.
+ * - In all other cases the window does not change.
  */
 export function recoveryAfterDisableAttempt(
   recovery: Recovery,
   { isSent = true, accountState }: Pick<KeystoneActionResult, 'isSent' | 'accountState'>,
 ): Recovery {
   const { hasDisabled } = recovery;
-  if (!isSent)
-    return hasDisabled === undefined && accountState === 'enabled'
-      ? { ...recovery, hasDisabled: false }
-      : recovery;
-  const wasDisabledBefore = hasDisabled === false && accountState === 'disabled';
-  return wasDisabledBefore ? recovery : { ...recovery, hasDisabled: true };
+  const wasDisabledByPerson = hasDisabled === false && accountState === 'disabled';
+  if (isSent && !wasDisabledByPerson) return { ...recovery, hasDisabled: true };
+  if (!isSent && hasDisabled === undefined && accountState === 'enabled')
+    return { ...recovery, hasDisabled: false };
+  return recovery;
 }
 
 /**

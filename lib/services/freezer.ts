@@ -46,8 +46,9 @@ async function assertListsAllOwners({
       'this Freezer (before 2026.2) lists only the resources that the caller created; ' +
       'jobs that still run, sessions, clients and records of backups may remain',
     advice:
-      'Upgrade Freezer, or ask the members to delete their jobs before the project is ' +
-      'deleted. For this project, set deleted = 1 on its rows in the Freezer database.',
+      'For this project, set deleted = 1 on its rows in the Freezer database. For later ' +
+      'projects, upgrade Freezer, or ask the members to delete their jobs before the project ' +
+      'is deleted.',
     service: 'freezer',
     region,
   });

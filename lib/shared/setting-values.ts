@@ -114,8 +114,8 @@ export const httpPlugins = z.string().transform((text, context): HttpPluginSetti
   });
 });
 /**
- * The plans that two persons must approve: plans of a domain (`domain`), of more resources than a
- * number (`resources=NUMBER`), or of a project with a tag (`tag=NAME`).
+ * The plans that two persons must approve. `domain`: plans of a domain. `resources=500`: plans with
+ * more than 500 resources. `tag=NAME`: plans of a project with this tag.
  */
 export const twoApprovers = z.string().transform((text, context) => {
   const parts = text

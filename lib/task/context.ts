@@ -132,8 +132,9 @@ export interface CommonContext {
   readonly memberApi?: () => Promise<ServiceApi | undefined>;
   /**
    * Resume only: returns the same API with a token on the project. To get the token, the propagator
-   * assigns roles on the project to its own user. It revokes the roles after the run, unless the
-   * task runs again without an error. Throws the error of Keystone.
+   * assigns roles on the project to its own user. It revokes the roles after the run. If the run
+   * ends without an error and the task must run again, the propagator keeps the roles. Throws the
+   * error of Keystone.
    */
   readonly apiWithProjectToken?: () => Promise<ServiceApi | undefined>;
   /**

@@ -108,12 +108,12 @@ export function protectedBecause(
   account: CheckedAccount,
   protection: Protection,
 ): string | undefined {
-  if (account.type === 'domain') return domainProtectedBecause(account, protection);
-  if (account.type === 'user') return protectedBecauseOfDomain(account, protection);
+  if (account.type === 'domain') return domainProtection(account, protection);
+  if (account.type === 'user') return protectionByDomain(account, protection);
   return projectProtectedBecause(account, protection);
 }
 
-function domainProtectedBecause(
+function domainProtection(
   { id }: CheckedAccount,
   { domains, ownProjectDomain, ownUserDomain }: Protection,
 ): string | undefined {
@@ -134,7 +134,7 @@ function projectProtectedBecause(
   if (mayBeSameId(id, protection.ownProject))
     return 'it is the project that the propagator is logged in to';
   if (isAmong(id, protection.projects)) return 'the settings protect this project';
-  const domainReason = protectedBecauseOfDomain(account, protection);
+  const domainReason = protectionByDomain(account, protection);
   if (domainReason) return domainReason;
   return domainId === 'default' && name !== undefined && SERVICE_PROJECTS.includes(name)
     ? `projects named ${name} in the default domain belong to the cloud itself`
@@ -142,7 +142,7 @@ function projectProtectedBecause(
 }
 
 /** Returns why a project or a user is protected because of its domain. */
-function protectedBecauseOfDomain(
+function protectionByDomain(
   { domainId }: CheckedAccount,
   { domains }: Protection,
 ): string | undefined {

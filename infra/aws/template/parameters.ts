@@ -6,7 +6,7 @@ import { Settings, settingError } from '../../../lib/shared/settings.ts';
  * them as environment variables, except `PROPAGATOR_POLICY`, which names a file on the machine that
  * packages the stack. Only the embedded process and the relay have the other settings.
  */
-export const SETTINGS = [
+export const SETTING_PARAMETERS = [
   'PROPAGATOR_MODE',
   'PROPAGATOR_GRACE_PERIOD',
   'PROPAGATOR_CONFIRMATION_INTERVAL',
@@ -120,8 +120,8 @@ const Parameters = z.object({
    */
   silentMinutes: wholeNumber(5, 10_080).default('30'),
   /**
-   * The URL of a folder with the runbooks, for the texts of the alarms. The default is the
-   * dashboard of the stack with the texts of the runbooks.
+   * The URL of a folder with the runbooks, for the texts of the alarms. By default the alarms refer
+   * to the dashboard of the stack, which contains the texts of the runbooks.
    */
   runbooks: z
     .string()
@@ -152,7 +152,10 @@ const Parameters = z.object({
 export type Parameters = Readonly<z.infer<typeof Parameters>>;
 
 /** Every name that `--param` accepts. */
-export const PARAMETER_NAMES: readonly string[] = [...Object.keys(Parameters.shape), ...SETTINGS];
+export const PARAMETER_NAMES: readonly string[] = [
+  ...Object.keys(Parameters.shape),
+  ...SETTING_PARAMETERS,
+];
 
 /**
  * Validates the parameters of a deployment. An empty value counts as unset. Throws

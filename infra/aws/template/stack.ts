@@ -5,7 +5,7 @@ import type { Policy } from '../../../lib/policy/schema.ts';
 import { SERVICES } from '../../../lib/services/index.ts';
 import { readSettings, settingError } from '../../../lib/shared/settings.ts';
 import type { Service } from '../../../lib/task/service.ts';
-import { type Parameters, readParameters, SETTINGS } from './parameters.ts';
+import { type Parameters, readParameters, SETTING_PARAMETERS } from './parameters.ts';
 
 /** The stack of one stage: the input from which the template is built. */
 export interface Stack {
@@ -41,7 +41,7 @@ export function stackOf(
   checkStage(stage);
   const parameters = readParameters(values);
   const { PROPAGATOR_POLICY: policyFile, ...settings } = Object.fromEntries(
-    SETTINGS.flatMap((name) => (values[name] ? [[name, values[name]]] : [])),
+    SETTING_PARAMETERS.flatMap((name) => (values[name] ? [[name, values[name]]] : [])),
   );
   if (settings.PROPAGATOR_API_AUTH === 'token')
     throw settingError(

@@ -93,7 +93,10 @@ class Server implements Database {
     return this.#pool.transaction(work);
   }
 
-  /** The server itself lets concurrent transactions wait for the disk together. */
+  /**
+   * Runs a normal transaction, because PostgreSQL itself writes concurrent commits to the disk
+   * together (group commit).
+   */
   groupedTransaction<T>(work: (session: Session) => Promise<T>): Promise<T> {
     return this.transaction(work);
   }

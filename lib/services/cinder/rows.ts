@@ -131,7 +131,7 @@ export const ATTACHMENT_STATES = [
 
 /**
  * The value of `independentOf` for types that are removed even while Nova still deletes servers.
- * Such a type blocks each of its resources that a server may use.
+ * The listing of such a type sets a blocker on each resource that a server may use.
  */
 export const INDEPENDENT_OF_NOVA: readonly string[] = ['nova'];
 

@@ -86,6 +86,7 @@ function rowsOfAccount(record: AccountRecord, item: Item | undefined): AccountRo
 const suspicionPointer = ({ account }: AccountRecord): Item =>
   keyOf({ pk: SUSPICION_PK, sk: `${account.type}#${account.id}` });
 
+/** Returns the pointer by which accounts with a similar id are found. */
 function foldedIdPointers({ account: { type, id } }: AccountRecord): Item[] {
   const foldedId = foldId(id);
   return foldedId === id ? [] : [keyOf({ pk: foldedIdPk(type, foldedId), sk: id })];

@@ -99,7 +99,10 @@ export class Queues {
     );
   }
 
-  /** Deletes messages. A message that another process has received since is not deleted. */
+  /**
+   * Deletes messages. A message is not deleted if another process has received it after this
+   * process.
+   */
   async delete(queue: string, messages: readonly MessageWithHandle[]): Promise<void> {
     const QueueUrl = await this.#url(queue);
     const entries = messages.map(({ receiptHandle }, index) => ({

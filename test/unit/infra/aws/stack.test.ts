@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { checkLimits } from '../../../../infra/aws/template/limits.ts';
-import { PARAMETER_NAMES, SETTINGS } from '../../../../infra/aws/template/parameters.ts';
+import { PARAMETER_NAMES, SETTING_PARAMETERS } from '../../../../infra/aws/template/parameters.ts';
 import { serverlessFunctions } from '../../../../infra/aws/template/serverless-functions.ts';
 import { stackOf } from '../../../../infra/aws/template/stack.ts';
 import { serverlessResources } from '../../../../infra/aws/template/template.ts';
@@ -165,7 +165,7 @@ describe('a parameter', () => {
         'PROPAGATOR_API_AUTH',
         'PROPAGATOR_MODE',
         'PROPAGATOR_POLICY',
-        ...PARAMETER_NAMES.filter((name) => !SETTINGS.includes(name as never)),
+        ...PARAMETER_NAMES.filter((name) => !SETTING_PARAMETERS.includes(name as never)),
       ].toSorted(),
     );
   });
