@@ -12,6 +12,7 @@ import {
   isInForce,
 } from '../operation/deletion-hold.ts';
 import type { Operation } from '../operation/model.ts';
+import { PropagatorError } from '../shared/errors.ts';
 import type { Blocker, Resource } from '../task/service.ts';
 
 const StoredHold = z.looseObject({
@@ -54,8 +55,11 @@ const parseHolds = (
  */
 export function heldTypesOf(documents: readonly StoredDocument[], now: number): string[] {
   const holdsInForce = parseHolds(documents).filter((hold) => isInForce(hold, now));
-  return [...new Set(holdsInForce.map(({ id }) => id.slice(0, id.indexOf('/'))))];
+  return [...new Set(holdsInForce.map(typeOfHold))];
 }
+
+/** Returns the resource type of a hold on a resource, whose id is `TYPE/ID`. */
+const typeOfHold = ({ id }: Pick<DeletionHold, 'id'>): string => id.slice(0, id.indexOf('/'));
 
 /**
  * Returns the document that stores a hold. If `hold` is `undefined`, the commit of the document
@@ -127,9 +131,12 @@ export function heldResourceFinder({ engine, now }: HoldDeps) {
     const holdsInForce = (await allHolds()).filter((hold) => isInForce(hold, now()));
     if (holdsInForce.length === 0) return blockerById;
     const holdByKey = new Map(holdsInForce.map((hold) => [hold.id, hold]));
+    const heldTypes = new Set(holdsInForce.map(typeOfHold));
     const addBlocker = async (resource: (typeof resources)[number]): Promise<void> => {
       const hold = holdByKey.get(`${resourceType}/${resource.id}`);
-      const blocker = hold ? describeHold(hold) : await togetherBlocker(resource, holdsInForce);
+      const blocker = hold
+        ? describeHold(hold)
+        : await togetherBlocker(resource, holdsInForce, heldTypes);
       if (blocker) blockerById.set(resource.id, blocker);
     };
     await Promise.all(resources.map(addBlocker));
@@ -139,16 +146,35 @@ export function heldResourceFinder({ engine, now }: HoldDeps) {
 
 /**
  * Returns the blocker of a resource whose deletion would also delete a resource with a hold, or
- * `undefined`. Only ids are compared, because the service may have another name for the type.
+ * `undefined`. Only ids are compared, because the service may have another name for the type. If
+ * the ids cannot be listed, only this resource is blocked, and no other resource of its type. If
+ * the service answers 404 for this resource, its removal decides.
  */
 async function togetherBlocker(
   { idsDeletedTogether }: Pick<Resource, 'idsDeletedTogether'>,
   holdsInForce: readonly DeletionHold[],
+  heldTypes: ReadonlySet<string>,
 ): Promise<Blocker | undefined> {
-  const ids = new Set(await idsDeletedTogether?.());
+  let ids: ReadonlySet<string>;
+  try {
+    ids = new Set(await idsDeletedTogether?.(heldTypes));
+  } catch (error) {
+    return error instanceof PropagatorError && error.class === 'Gone'
+      ? undefined
+      : unlistedBlocker(error);
+  }
   const hold = holdsInForce.find(({ id }) => ids.has(id.slice(id.indexOf('/') + 1)));
   if (!hold) return undefined;
   const blocker = describeHold(hold);
   const message = `the service would delete it together with a held resource: ${blocker.message}`;
   return { ...blocker, message };
 }
+
+/** The blocker of a resource if it is unknown which resources its service would delete with it. */
+const unlistedBlocker = (error: unknown): Blocker => ({
+  message:
+    'the resources that the service would delete together with it could not be listed, and a ' +
+    `hold may keep one of them: ${error instanceof Error ? error.message : String(error)}`,
+  actor: 'none',
+  advice: 'The propagator tries again automatically.',
+});

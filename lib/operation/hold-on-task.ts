@@ -22,6 +22,8 @@ export function holdOnTask(
     ({ isHold, resourceType, message }) =>
       isHold &&
       resourceType !== undefined &&
-      (heldTypes.includes(resourceType) || message.includes(HOLD_TAG)),
+      (message.includes(HOLD_TAG) ||
+        // The condition may be about a resource that its service would delete with the held one.
+        heldTypes.some((type) => type === resourceType || message.includes(`resource ${type}/`))),
   );
 }

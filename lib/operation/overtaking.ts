@@ -184,7 +184,7 @@ export function areAwaitedTypesCountedEmpty(
  * True if the last listing of this type was empty, and was made after Keystone's first answer that
  * confirmed the deletion (see {@link areAwaitedTypesCountedEmpty}).
  */
-function isTypeCountedEmpty(
+export function isTypeCountedEmpty(
   { operation }: OperationTransaction,
   { verifications }: Task,
   type: string,

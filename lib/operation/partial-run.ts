@@ -3,6 +3,7 @@ import type { ResourceTypeName } from '../../events/ids.ts';
 import type { Task } from './model.ts';
 import {
   areAwaitedTypesCountedEmpty,
+  isTypeCountedEmpty,
   mayHoldKeepResources,
   mayOvertake,
   type OvertakingInput,
@@ -21,8 +22,7 @@ import type { OperationTransaction } from './transaction.ts';
  * - At least one of the independent types is not verified empty.
  * - Each dependency that leaves types independent is removing all its resources. If Nova keeps a
  *   server because of a hold, the server still needs its router and floating IPs. Neutron then has
- *   no partial run. A stored hold on a type of the dependency counts even before its task reports
- *   the hold.
+ *   no partial run. A stored hold counts even before a task reports the hold.
  */
 export function withPartialRun(
   transaction: OperationTransaction,
@@ -43,7 +43,7 @@ export function withPartialRun(
       isRemoving(transaction.task(id)) &&
       !mayHoldKeepResources(transaction, id, input.heldTypes, () => true),
   );
-  if (!isRemovingAll) return undefined;
+  if (!isRemovingAll || mayHoldApply(transaction, input.heldTypes)) return undefined;
   const independentTypes = typesIndependentOfAll(independentDependencies);
   if (independentTypes.every((type) => isVerifiedEmptyInAnyPhase(task, type))) return undefined;
   const awaitedServices = independentDependencies.flatMap(
@@ -58,6 +58,22 @@ export function withPartialRun(
     },
   };
 }
+
+/**
+ * True if a stored hold may keep a resource of the operation's account. A hold on a resource of one
+ * service may also keep a resource of another: a hold on a volume keeps the server with which Nova
+ * would delete the volume.
+ */
+const mayHoldApply = (
+  transaction: OperationTransaction,
+  heldTypes: OvertakingInput['heldTypes'],
+): boolean =>
+  transaction.tasks.some((task) =>
+    heldTypes.some(
+      (type) =>
+        task.verifications[type] !== undefined && !isTypeCountedEmpty(transaction, task, type),
+    ),
+  );
 
 /** True if the task has had no full run, and the time of its next partial run has come. */
 function mayStillRunPartially({ partialRun, run, startedAt }: Task, now: number): boolean {

@@ -50,7 +50,8 @@ const stack = defineType({
   owner: (row) => row.project ?? undefined,
   label: (row) => row.stack_name,
   createdAt: (row) => epochMillisOf(row.creation_time),
-  idsDeletedTogether: (row, { api }) => physicalIdsOf(row, api),
+  idsDeletedTogether: (row, { api }) =>
+    row.stack_status === 'DELETE_IN_PROGRESS' ? [] : physicalIdsOf(row, api),
   async remove(row, context): Promise<Removal> {
     const isDeleting = row.stack_status === 'DELETE_IN_PROGRESS';
     const removal = isDeleting ? await inProgressRemoval(row, context) : undefined;

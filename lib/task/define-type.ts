@@ -115,6 +115,6 @@ const resourceOf = <Row, Context>(
   blocked: definition.isHeld?.(row) ? HELD_BLOCKER : definition.blocked?.(row, context),
   idsDeletedTogether:
     definition.idsDeletedTogether &&
-    (async () => (await definition.idsDeletedTogether?.(row, context)) ?? []),
+    (async (heldTypes) => (await definition.idsDeletedTogether?.(row, context, heldTypes)) ?? []),
   remove: () => definition.remove(row, context),
 });

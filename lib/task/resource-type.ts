@@ -46,8 +46,11 @@ export interface Resource {
   /**
    * Returns the ids of other resources that the service deletes together with this resource. A hold
    * on one of them also keeps this resource. `undefined`: the service deletes no other resource.
+   * `heldTypes`: the types of all resources with a stored hold. The result may omit other types.
    */
-  readonly idsDeletedTogether?: (() => Promise<readonly string[]>) | undefined;
+  readonly idsDeletedTogether?:
+    | ((heldTypes: ReadonlySet<string>) => Promise<readonly string[]>)
+    | undefined;
   /** Requests the removal. The removal may be repeated. Throws {@link PropagatorError}. */
   remove(): Promise<Removal>;
 }
@@ -154,9 +157,14 @@ export interface ResourceTypeDefinition<Row, Context = ProjectContext> {
   /**
    * Returns the ids of other resources, of any type and service, that the service deletes together
    * with this row, for example the subnets of a network. A hold on one of them also keeps this row.
-   * Called only while a hold on a resource is in force.
+   * Called only while a hold on a resource is in force. `heldTypes`: the types of these resources.
+   * The result may omit the ids of other types.
    */
-  idsDeletedTogether?(row: Row, context: Context): readonly string[] | Promise<readonly string[]>;
+  idsDeletedTogether?(
+    row: Row,
+    context: Context,
+    heldTypes: ReadonlySet<string>,
+  ): readonly string[] | Promise<readonly string[]>;
   /**
    * Returns why this row must not be removed now, for example because a load balancer still owns
    * the port. The row counts as left.

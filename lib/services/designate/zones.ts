@@ -73,7 +73,8 @@ export const zone = defineType<ZoneRow & { readonly hasChild: boolean }>({
   id: (row) => row.id,
   owner: ownerOf,
   label: (row) => row.name,
-  idsDeletedTogether: async (row, context) => {
+  idsDeletedTogether: async (row, context, heldTypes) => {
+    if (row.action === 'DELETE' || !heldTypes.has('designate.recordset')) return [];
     const path = `/v2/zones/${encodeURIComponent(row.id)}/recordsets`;
     const recordsets = await listAsProject(context, path, 'recordsets', recordsetIdRow);
     return recordsets.map(({ id }) => id);

@@ -46,10 +46,13 @@ async function resourcesOf(row: StackRow, api: ServiceApi): Promise<ResourceRow[
 
 /**
  * Returns the ids of the resources of a stack in their own services, for example of servers and
- * volumes. Heat deletes these resources with the stack.
+ * volumes. Heat deletes these resources with the stack. Omits names, for example of keypairs and
+ * containers, because resources of other projects may have the same name.
  */
 export const physicalIdsOf = async (row: StackRow, api: ServiceApi): Promise<string[]> =>
-  (await resourcesOf(row, api)).flatMap(({ physical_resource_id: id }) => (id ? [id] : []));
+  (await resourcesOf(row, api)).flatMap(({ physical_resource_id: id }) =>
+    id && /^[0-9a-f-]{32,36}$/i.test(id) ? [id] : [],
+  );
 
 const isUnfinished = ({ resource_status: status }: ResourceRow): boolean =>
   !status.endsWith('_COMPLETE') && !status.startsWith('DELETE_');

@@ -46,12 +46,16 @@ export const backup = defineType({
     // Trove deletes a backup with all backups that are based on it. An administrator may have
     // created such a backup in another project.
     const backupsOfCloud = await backupsOf(context, { all_projects: true });
-    const backups = rows.map((row) => ({
-      ...row,
-      foreignDescendants: descendants(row, backupsOfCloud).filter(
-        (descendant) => descendant.project_id !== row.project_id,
-      ),
-    }));
+    const backups = rows.map((row) => {
+      const basedOnRow = descendants(row, backupsOfCloud);
+      return {
+        ...row,
+        descendantIds: basedOnRow.map(({ id }) => id),
+        foreignDescendants: basedOnRow.filter(
+          (descendant) => descendant.project_id !== row.project_id,
+        ),
+      };
+    });
     return backups.map((row) => ({
       ...row,
       parent: backups.find(({ id }) => id === row.parent_id),
@@ -60,6 +64,7 @@ export const backup = defineType({
   id: (row) => row.id,
   owner: (row) => row.project_id ?? undefined,
   label: (row) => row.name ?? undefined,
+  idsDeletedTogether: (row) => row.descendantIds,
   blocked(row): Blocker | undefined {
     const [foreignBackup] = row.foreignDescendants;
     if (foreignBackup)

@@ -26,6 +26,25 @@ describe('a partial run', () => {
     expect(partialRunWith(['nova.server'])).toBeUndefined();
   });
 
+  it('waits while a hold may keep a resource of another service, such as a volume of a server', () => {
+    const verification = { verifiedAt: OPENED_AT, phase: 'plan', stale: false } as const;
+    const cinderWith = (status: 'present' | 'empty') =>
+      runningTask('cinder', { verifications: { 'cinder.volume': { ...verification, status } } });
+    const runWith = (status: 'present' | 'empty') =>
+      withPartialRun(
+        new OperationTransaction(operationAt({ confirmedAt: [OPENED_AT] }), [
+          nova,
+          neutron,
+          cinderWith(status),
+        ]),
+        neutron,
+        [dependency],
+        { now: OPENED_AT, heldTypes: ['cinder.volume'] },
+      );
+    expect(runWith('empty')).toBeDefined();
+    expect(runWith('present')).toBeUndefined();
+  });
+
   it('follows an earlier one at the earliest at the stored time', () => {
     const awaitedServices = [nova.service];
     const done = { state: 'done', awaitedServices, nextRun: neutron.run } as const;

@@ -1,5 +1,6 @@
 import type { StoredDocument } from '../../../lib/engine/port.ts';
 import { heldResourceFinder } from '../../../lib/handlers/deletion-holds.ts';
+import { PropagatorError } from '../../../lib/shared/errors.ts';
 
 const hold = (id: string): StoredDocument => ({
   collection: 'deletion-hold',
@@ -26,6 +27,39 @@ describe('The holds on resources that a run reads', () => {
     now = 1000;
     expect(await ids('cinder.volume')).toEqual(['one']);
     expect(reads).toBe(2);
+  });
+
+  it('also apply to a resource with which the held resource would be deleted', async () => {
+    const documents = async () => [hold('cinder.volume/one')];
+    const held = heldResourceFinder({ engine: { reads: { documents } }, now: () => 0 });
+    const failing = (error: Error) => ({
+      id: 'failing',
+      idsDeletedTogether: () => Promise.reject(error),
+    });
+    const seenTypes: string[] = [];
+    const blockers = await held('nova.server', [
+      {
+        id: 'with-it',
+        idsDeletedTogether: async (types) => {
+          seenTypes.push(...types);
+          return ['one', 'two'];
+        },
+      },
+      { id: 'without-it', idsDeletedTogether: async () => ['two'] },
+      failing(new Error('no answer')),
+    ]);
+    expect(seenTypes).toEqual(['cinder.volume']);
+    expect([...blockers]).toEqual([
+      ['with-it', expect.objectContaining({ isHold: true, actor: 'operator' })],
+      ['failing', expect.objectContaining({ actor: 'none' })],
+    ]);
+    const gone = new PropagatorError({
+      code: 'heat.http.404',
+      class: 'Gone',
+      message: 'no such stack',
+      advice: '-',
+    });
+    expect([...(await held('heat.stack', [failing(gone)]))]).toEqual([]);
   });
 
   it('are read again after a failure, which the caller receives', async () => {

@@ -61,6 +61,8 @@ const memberOfCluster = () =>
   troveOf(state()).instances.where(
     (row) => row.tenant_id === fixture.project && row.cluster_id !== null,
   )[0]?.id;
+const incrementalBackup = () =>
+  troveOf(state()).backups.where((row) => row.parent_id !== null)[0]?.id;
 
 describe('a held resource that its service deletes together with another resource', () => {
   it.each<readonly [string, string, () => string | undefined, string, readonly Documented[]]>([
@@ -77,6 +79,7 @@ describe('a held resource that its service deletes together with another resourc
     ],
     ['a resource of a stack', 'heat.software-config', configOfStack, 'heat.stack', [heat]],
     ['a member of a cluster', 'trove.instance', memberOfCluster, 'trove.cluster', [trove]],
+    ['an incremental backup', 'trove.backup', incrementalBackup, 'trove.backup', [trove]],
   ])('also keeps the other resource (%s)', async (_, type, idOf, otherType, releases) => {
     await open({ with: releases });
     const id = idOf() ?? '';
