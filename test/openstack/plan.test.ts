@@ -65,32 +65,50 @@ describe('the plan of a project', () => {
     expect(after).toEqual(before);
   });
 
-  it('is carried out after its approval; the operation names a server with a hold, and removes it after the end of the hold', async () => {
+  it('is carried out after its approval; the operation names a server and a subnet with a hold, and removes each after the end of its hold', async () => {
     const project = fixture.idOf('planned');
     const shown = await plan();
     const approve = (digest: string) =>
       post(`/v1/operations/${shown.id}/approve`, { digest, reason: 'contract ended' });
     expect((await approve('0'.repeat(64))).status).toBe(409);
     const [server = ''] = idsIn(shown, 'nova.server');
-    const resource = `nova.server/${server}`;
-    expect((await post('/v1/holds', { resource, reason: 'evidence' })).status).toBe(201);
+    const [subnet = ''] = idsIn(shown, 'neutron.subnet');
+    const heldServer = `nova.server/${server}`;
+    const heldSubnet = `neutron.subnet/${subnet}`;
+    for (const resource of [heldServer, heldSubnet])
+      expect((await post('/v1/holds', { resource, reason: 'evidence' })).status).toBe(201);
     expect((await approve(shown.digest ?? '')).status).toBe(202);
 
-    const waits = await fixture.propagator.operation(
-      { project },
-      ({ waitsOn }) => waitsOn.some(({ on: reason }) => reason.includes(`resource ${resource}`)),
-      OPERATION_SECONDS,
-    );
-    console.log(describeView(waits));
-    const rows = await fixture.cloud.admin.rows(
+    const waitFor = async (resource: string): Promise<void> => {
+      const waits = await fixture.propagator.operation(
+        { project },
+        ({ waitsOn }) => waitsOn.some(({ on: reason }) => reason.includes(`resource ${resource}`)),
+        OPERATION_SECONDS,
+      );
+      console.log(describeView(waits));
+    };
+    const endHold = async (resource: string): Promise<void> => {
+      const path = `/v1/holds/resource/${encodeURIComponent(resource)}`;
+      expect((await fixture.propagator.api('DELETE', path)).status).toBe(200);
+    };
+    await waitFor(heldServer);
+    const servers = await fixture.cloud.admin.rows(
       'compute',
       `/servers?all_tenants=1&project_id=${project}`,
       'servers',
     );
-    expect(rows.map((row) => text(row, 'id'))).toContain(server);
+    expect(servers.map((row) => text(row, 'id'))).toContain(server);
+    await endHold(heldServer);
 
-    const path = `/v1/holds/resource/${encodeURIComponent(resource)}`;
-    expect((await fixture.propagator.api('DELETE', path)).status).toBe(200);
+    // Neutron would delete the subnet with its network, so the network stays, too.
+    await waitFor(heldSubnet);
+    const subnets = await fixture.cloud.admin.rows(
+      'network',
+      `/subnets?project_id=${project}`,
+      'subnets',
+    );
+    expect(subnets.map((row) => text(row, 'id'))).toContain(subnet);
+    await endHold(heldSubnet);
     const view = await fixture.propagator.operation(
       { project },
       isState('finished', 'unverified', 'held'),
