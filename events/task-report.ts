@@ -145,7 +145,7 @@ export function contradictionReason(report: TaskReport, phase: Phase): string | 
     leftCount > 0
   )
     return (
-      `the report says finished, but its own counts show ${leftCount} resources that are left; ` +
+      `the report says finished, but its own counts show resources that are left (${leftCount}); ` +
       'send service.progressed'
     );
   return undefined;

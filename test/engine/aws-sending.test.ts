@@ -65,7 +65,9 @@ describe('The sender of messages', () => {
     expect(
       await engine.commit({ operations: [opened], messages: [requested('nova', 2, opened.id)] }),
     ).toBe('committed');
-    expect(warnings.some((warning) => warning.includes('could not be sent; they stay'))).toBe(true);
+    expect(warnings.some((warning) => warning.includes('of a change could not be sent'))).toBe(
+      true,
+    );
     expect(await engine.reads.operation(opened.id)).toMatchObject({ version: 1 });
     away = false;
     await new Promise((resolve) => setTimeout(resolve, 10));

@@ -134,7 +134,7 @@ describe('services of the operator', () => {
       lie,
       z.unknown(),
     );
-    await expect(reported).rejects.toThrow('1 resources are left by its own count');
+    await expect(reported).rejects.toThrow('its own counts show resources that are left (1)');
     expect((await fixture.operationOf(project))?.operation.state).toBe('running');
     expect(fixture.cmdb.of(project)).toEqual(['safe']);
     fixture.cmdb.endAudits();

@@ -203,7 +203,7 @@ describe('an HTTP plugin', () => {
     [
       'an end with resources left',
       { status: 200, json: finished('apply', 1) },
-      'its own counts show 1 resources that are left',
+      'its own counts show resources that are left (1)',
     ],
   ])('is not finished by %s', async (_title, answer, reason) => {
     simulation.answer = ({ data: { phase } }) =>
