@@ -1,6 +1,6 @@
 // A plugin of osls, the Serverless Framework of this project. It builds the zips of the functions
 // before osls reads them.
-import { SETTINGS } from '../template/parameters.ts';
+import { SETTING_PARAMETERS } from '../template/parameters.ts';
 import { stackOf } from '../template/stack.ts';
 import { writeBundles } from './bundle.ts';
 
@@ -13,7 +13,7 @@ export default class PackageFunctions {
         // file, because the bundles contain the policy itself.
         const { environment } = service.getFunction('coordinate');
         const values = { ...environment, PROPAGATOR_POLICY: service.custom.policyFile };
-        const settings = SETTINGS.map((name) => [name, values[name] ?? '']);
+        const settings = SETTING_PARAMETERS.map((name) => [name, values[name] ?? '']);
         const stack = stackOf(service.provider.stage, Object.fromEntries(settings));
         await writeBundles(stack, serviceDir);
       },
