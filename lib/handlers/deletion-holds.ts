@@ -12,7 +12,7 @@ import {
   isInForce,
 } from '../operation/deletion-hold.ts';
 import type { Operation } from '../operation/model.ts';
-import { PropagatorError } from '../shared/errors.ts';
+import { PropagatorError, reportOf } from '../shared/errors.ts';
 import type { Blocker, Resource } from '../task/service.ts';
 
 const StoredHold = z.looseObject({
@@ -174,7 +174,7 @@ async function togetherBlocker(
 const unlistedBlocker = (error: unknown): Blocker => ({
   message:
     'the resources that the service would delete together with it could not be listed, and a ' +
-    `hold may keep one of them: ${error instanceof Error ? error.message : String(error)}`,
+    `hold may keep one of them: ${reportOf(error, { code: 'hold.together' }).message}`,
   actor: 'none',
   advice: 'The propagator tries again automatically.',
 });
